@@ -1,0 +1,18 @@
+//! A time limit that costs nothing when there is nothing to wait for.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use tokio::time::{Instant, timeout_at};
+
+/// What `work` comes to, or `None` when `deadline` passed first. A timer is only set once `work` has to wait.
+pub(crate) async fn within<F: Future>(deadline: impl FnOnce() -> Instant, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    match poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => timeout_at(deadline(), work).await.ok(),
+    }
+}
