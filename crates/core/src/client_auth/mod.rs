@@ -1,0 +1,125 @@
+//! Client authentication: turns credentials into a client that may act, or says no in one way for every reason.
+
+mod id_alone;
+mod shared_secret;
+
+use std::sync::Arc;
+
+use ficha_types::{AuthMethod, ClientId};
+
+pub(crate) use shared_secret::authenticate_api;
+
+use crate::{
+    Refusal,
+    records::Status,
+    refusal::ClientFailure,
+    rules::Rules,
+    token::{Caller, Credentials},
+    views::{ClientView, Place},
+};
+
+/// A client that proved a secret. Only this module makes one.
+#[derive(Debug, Clone)]
+pub struct AuthenticatedClient {
+    view: Arc<ClientView>,
+    secret: Arc<str>,
+}
+
+impl AuthenticatedClient {
+    /// The client.
+    #[must_use]
+    pub fn view(&self) -> &Arc<ClientView> {
+        &self.view
+    }
+
+    /// Id of the secret that it proved.
+    #[must_use]
+    pub fn secret(&self) -> &Arc<str> {
+        &self.secret
+    }
+}
+
+/// A client that gave its id alone, and may: only `refresh_token` accepts it. Only this module makes one.
+#[derive(Debug, Clone)]
+pub struct IdentifiedClient {
+    view: Arc<ClientView>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// It proved a secret.
+    Authenticated(AuthenticatedClient),
+    /// It gave its id alone.
+    Identified(IdentifiedClient),
+}
+
+impl Who {
+    /// The client.
+    #[must_use]
+    pub fn view(&self) -> &Arc<ClientView> {
+        match self {
+            Self::Authenticated(client) => &client.view,
+            Self::Identified(client) => &client.view,
+        }
+    }
+
+    /// Id of the secret that was proved.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Authenticated(client) => Some(&client.secret),
+            Self::Identified(_) => None,
+        }
+    }
+}
+
+/// Who asks, for a grant that takes the id alone from clients that may.
+///
+/// # Errors
+/// [`Refusal::NoCredentials`], [`Refusal::Client`], [`Refusal::TooManyFailures`], [`Refusal::Unavailable`].
+pub async fn identify(rules: &Rules, place: &Place, caller: &Caller, credentials: Credentials) -> Result<Who, Refusal> {
+    match credentials {
+        Credentials::Id(id) => Ok(Who::Identified(id_alone::identify(rules, place, &id).await?)),
+        other @ (Credentials::None | Credentials::Secret { .. }) => {
+            Ok(Who::Authenticated(authenticate(rules, place, caller, other).await?))
+        }
+    }
+}
+
+/// Who asks, for everything that needs a proof.
+///
+/// # Errors
+/// [`Refusal::NoCredentials`], [`Refusal::Client`], [`Refusal::TooManyFailures`], [`Refusal::Unavailable`].
+pub async fn authenticate(
+    rules: &Rules,
+    place: &Place,
+    caller: &Caller,
+    credentials: Credentials,
+) -> Result<AuthenticatedClient, Refusal> {
+    match credentials {
+        Credentials::None => Err(Refusal::NoCredentials),
+        Credentials::Id(_) => Err(Refusal::Client(ClientFailure::NoSecret)),
+        Credentials::Secret { method, readings } => {
+            shared_secret::authenticate(rules, place, caller, (method, readings)).await
+        }
+    }
+}
+
+/// Whether the client may authenticate by `method` at this place: the dialect must take it, and the client's own list too.
+fn may_use(place: &Place, view: &ClientView, method: AuthMethod) -> bool {
+    let own = view.client.auth_methods.as_ref();
+    place.dialect.profile().auth_methods.contains(&method) && own.is_none_or(|methods| methods.contains(&method))
+}
+
+async fn find(rules: &Rules, place: &Place, id: &str) -> Result<Option<Arc<ClientView>>, Refusal> {
+    let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
+    Ok(rules.node.client(&place.slot, &id).await?)
+}
+
+fn enabled(view: Arc<ClientView>) -> Result<Arc<ClientView>, Refusal> {
+    match view.client.status {
+        Status::Enabled => Ok(view),
+        Status::Disabled => Err(Refusal::Client(ClientFailure::Disabled)),
+    }
+}

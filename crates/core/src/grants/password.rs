@@ -1,0 +1,97 @@
+//! The grant `password` (RFC 6749 §4.3). RFC 9700 §2.4 advises against it; deployed vendors need it.
+
+use std::{sync::Arc, time::Duration};
+
+use ficha_types::{ScopeSet, Secret, Username};
+
+use super::{Authorization, Continues, Granted};
+use crate::{
+    Refusal,
+    client_auth::{AuthenticatedClient, Who},
+    ports::UserRow,
+    records::Status,
+    rules::Rules,
+    token::{Caller, Target, choose_api, held, narrow},
+    views::{Place, UserView},
+};
+
+/// What the grant carries.
+pub(crate) struct Login {
+    pub(crate) username: Option<Username>,
+    pub(crate) password: Secret,
+    pub(crate) scope: Option<ScopeSet>,
+    pub(crate) target: Target,
+}
+
+/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists.
+pub(crate) async fn prove(
+    rules: &Rules,
+    place: &Place,
+    caller: &Caller,
+    (client, login): (AuthenticatedClient, Login),
+) -> Result<Authorization, Refusal> {
+    let api = choose_api(&place.issuer, client.view(), &login.target)?.clone();
+    let proved = known_user(rules, place, caller, (login.username, login.password)).await;
+    if matches!(proved, Err(Refusal::User)) {
+        let least = u64::from(place.issuer.issuer.password_refusal_after_ms).max(place.slot.slowest_hash_ms());
+        rules.clock.wait_monotonic(caller.arrived + Duration::from_millis(least)).await;
+    }
+    let user = proved?;
+    // The user's permissions bound what the client may do in the person's name.
+    let own = user.row.user.scopes.get(&api.name).cloned().unwrap_or_default();
+    let scope = narrow(held(client.view(), &api).intersection(&own), login.scope.as_ref())?;
+    Ok(Authorization {
+        who: Who::Authenticated(client),
+        user: Some(user),
+        api,
+        asked: login.scope,
+        scope: Granted::Is(scope),
+        continues: Continues::Nothing,
+    })
+}
+
+async fn known_user(
+    rules: &Rules,
+    place: &Place,
+    caller: &Caller,
+    (name, password): (Option<Username>, Secret),
+) -> Result<Arc<UserView>, Refusal> {
+    let issuer = place.issuer.name();
+    let text = name.as_ref().map_or("", Username::as_str);
+    let at = (caller.address, caller.arrived);
+    if let Some(wait) = rules.guard.user(issuer, text, at) {
+        return Err(Refusal::TooManyFailures(wait));
+    }
+    let delay = rules.guard.user_delay(issuer, text, caller.arrived);
+    if !delay.is_zero() {
+        rules.clock.wait_monotonic(caller.arrived + delay).await;
+    }
+    let row = match &name {
+        Some(name) => rules.user_by_name(place, name).await?,
+        None => None,
+    };
+    let kept = row.as_ref().map(|r| &r.user.password);
+    let copy = Secret::new(password.expose().to_owned());
+    let checked = rules.passwords.check(password, kept).await?;
+    place.slot.note_hash_ms(u64::try_from(checked.took.as_millis()).unwrap_or(u64::MAX).min(5_000));
+    match row {
+        Some(row) if checked.right && row.user.status == Status::Enabled => {
+            if checked.outdated {
+                upgrade(rules, place, &row, copy).await;
+            }
+            Ok(Arc::new(UserView { row }))
+        }
+        Some(_) | None => {
+            rules.guard.user_failed(issuer, text, at);
+            Err(Refusal::User)
+        }
+    }
+}
+
+/// Replaces an imported hash by one of ours while the password is at hand. A login does not fail for it.
+async fn upgrade(rules: &Rules, place: &Place, row: &UserRow, password: Secret) {
+    let Ok(hash) = rules.passwords.hash(password, &*rules.chance).await else { return };
+    if let Err(error) = rules.upgrade_password(place, &row.user, hash).await {
+        tracing::warn!(%error, "a password's hash could not be upgraded");
+    }
+}

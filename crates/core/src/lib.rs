@@ -1,0 +1,23 @@
+//! The rules; knows neither HTTP nor SQL.
+
+pub mod client_auth;
+mod failures;
+mod grants;
+pub mod guard;
+pub mod master;
+pub mod operator;
+pub mod passwords;
+pub mod ports;
+pub mod profile;
+pub mod records;
+mod refusal;
+mod rules;
+mod secret_use;
+pub mod signer;
+pub mod token;
+pub mod upkeep;
+pub mod views;
+
+pub use refusal::{ClientFailure, ErrorCode, Malformed, Refusal};
+pub use rules::{Limits, Rules};
+pub use secret_use::SecretUses;

@@ -1,0 +1,305 @@
+//! `ficha doctor`: what is advised against and why it is there all the same, what is unsafe, what will not work; each with the way
+//! out.
+
+use ficha_types::{Algorithm, GrantKind, IssuerName};
+use serde::{Deserialize, Serialize};
+
+use super::{Operator, OperatorError, slots::{dialects, slots}};
+use crate::{
+    ports::{IssuerRows, Page},
+    profile::RefreshMode,
+    records::{Client, SecretOrigin, Status, User},
+};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Something does not work, or is open to others.
+    Error,
+    /// Advised against: works, and should be left behind.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Of which issuer; `None`: of the server.
+    pub issuer: Option<String>,
+    /// What was found.
+    pub what: String,
+    /// Why it matters, with the document that says so.
+    pub why: String,
+    /// The way out.
+    pub way_out: String,
+}
+
+/// Names that are written out in one finding; of more only the number is told.
+const NAMED: usize = 5;
+/// Rows read at a time.
+const PAGE: u32 = 1000;
+
+/// Findings as they come together.
+struct Findings {
+    issuer: Option<String>,
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, severity: Severity, what: String, (why, way_out): (&str, &str)) {
+        let (issuer, why, way_out) = (self.issuer.clone(), why.to_owned(), way_out.to_owned());
+        self.all.push(Finding { severity, issuer, what, why, way_out });
+    }
+
+    /// One finding for all of `names`, none when there is none.
+    fn for_all(&mut self, severity: Severity, (noun, names): (&str, &[String]), rest: &str, texts: (&str, &str)) {
+        if names.is_empty() {
+            return;
+        }
+        let some = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        self.add(severity, format!("{noun} {some}{more} {rest}"), texts);
+    }
+}
+
+impl Operator {
+    /// Everything that was found, the worst first.
+    ///
+    /// # Errors
+    /// [`OperatorError::Store`].
+    pub async fn doctor(&self) -> Result<Vec<Finding>, OperatorError> {
+        let mut findings = Findings { issuer: None, all: Vec::new() };
+        self.of_the_server(&mut findings);
+        let issuers = self.rules.clients.issuers().await?;
+        if issuers.is_empty() {
+            let texts = ("nobody can get a token", "declare one in a file and `ficha apply` it");
+            findings.add(Severity::Note, "there is no issuer".into(), texts);
+        }
+        for issuer in issuers {
+            findings.issuer = Some(issuer.name.to_string());
+            if let Some(rows) = self.rules.clients.issuer(&issuer.name).await? {
+                self.of_an_issuer(&mut findings, &rows);
+                self.of_clients(&mut findings, &rows).await?;
+                self.of_users(&mut findings, &issuer.name).await?;
+            }
+        }
+        findings.all.sort_by_key(|f| f.severity);
+        Ok(findings.all)
+    }
+
+    fn of_the_server(&self, findings: &mut Findings) {
+        if self.surroundings.master_from_environment {
+            let texts = (
+                "the environment of a process is seen by its children and often lands in logs and crash reports",
+                "put the master key into a file of mode 0600 and name that in the configuration",
+            );
+            findings.add(Severity::Warning, "the master key comes from the environment".into(), texts);
+        }
+        for path in &self.surroundings.readable_by_others {
+            let texts = ("it holds secrets", "chmod 600, and let the server's user own it");
+            findings.add(Severity::Error, format!("{} can be read by others than its owner", path.display()), texts);
+        }
+    }
+
+    fn of_an_issuer(&self, findings: &mut Findings, rows: &IssuerRows) {
+        let issuer = &rows.issuer;
+        for name in issuer.dialects() {
+            if self.rules.dialects.dialect(name).is_none() {
+                let texts = ("requests there are refused", "put its file into the folder of dialects and start again");
+                findings.add(Severity::Error, format!("the dialect {name} is not loaded"), texts);
+            }
+        }
+        if issuer.allow_loopback_http && !self.surroundings.dev {
+            let texts = (
+                "credentials cross the loopback in the clear (RFC 6749 §3.2 asks for TLS; RFC 9700 §2.6)",
+                "take allow_loopback_http out, and the http:// base URLs",
+            );
+            findings.add(Severity::Warning, "plain HTTP is accepted from the loopback".into(), texts);
+        }
+        let now = self.rules.clock.now();
+        let dialects = dialects(&self.rules, issuer);
+        for slot in slots(&rows.apis, &dialects).into_iter().filter(|slot| slot.signer(&rows.keys, now).is_none()) {
+            let texts = ("tokens can't be issued for want of it", "`ficha key rotate` makes it, and it signs at once");
+            findings.add(Severity::Error, format!("there is no key that signs: {slot}"), texts);
+        }
+        for dialect in &dialects {
+            let kept = dialect.profile().refresh.as_ref().is_some_and(|r| r.mode == RefreshMode::Keep);
+            if kept {
+                let texts = (
+                    "a stolen one works until it expires, and nobody notices (RFC 9700 §2.2.2 and §4.14: rotate, or bind to the sender)",
+                    "move its clients to a dialect that rotates; until then keep lifetimes short and revoke when in doubt",
+                );
+                findings.add(Severity::Warning, format!("the dialect {} keeps refresh tokens unrotated", dialect.name()), texts);
+            }
+        }
+        of_apis(findings, rows);
+    }
+
+    async fn of_clients(&self, findings: &mut Findings, rows: &IssuerRows) -> Result<(), OperatorError> {
+        let mut of = Clients::default();
+        let mut page = Page { after: String::new(), limit: PAGE };
+        loop {
+            let clients = self.rules.operator.clients(&rows.issuer.name, page.clone()).await?;
+            let Some(last) = clients.last() else { break };
+            page.after = last.id.to_string();
+            for client in clients.iter().filter(|c| c.status == Status::Enabled) {
+                of.note(client, rows);
+            }
+        }
+        of.tell(findings);
+        Ok(())
+    }
+
+    async fn of_users(&self, findings: &mut Findings, issuer: &IssuerName) -> Result<(), OperatorError> {
+        let mut imported = Vec::new();
+        let mut page = Page { after: String::new(), limit: PAGE };
+        loop {
+            let users = self.rules.operator.users(issuer, page.clone()).await?;
+            let Some(last) = users.last() else { break };
+            page.after = last.name.to_string();
+            let old = |user: &&User| !user.password.expose().starts_with("$argon2id$");
+            imported.extend(users.iter().filter(old).map(|user| user.name.to_string()));
+        }
+        findings.for_all(
+            Severity::Note,
+            ("user", &imported),
+            "has a password hash of an older kind",
+            ("it is dearer to defend and slower to check", "it is replaced by Argon2id at the person's next login"),
+        );
+        Ok(())
+    }
+}
+
+fn of_apis(findings: &mut Findings, rows: &IssuerRows) {
+    let named = |keep: &dyn Fn(&crate::records::Api) -> bool| -> Vec<String> {
+        rows.apis.iter().filter(|api| keep(api)).map(|api| api.name.to_string()).collect()
+    };
+    let symmetric = named(&|api| api.algorithm == Algorithm::Hs256);
+    findings.for_all(
+        Severity::Warning,
+        ("API", &symmetric),
+        "verifies by HS256",
+        (
+            "whoever can verify its tokens can make them (RFC 9700 §2.5 and RFC 8725 §3.2 prefer asymmetric keys)",
+            "set algorithm = \"ES256\", or let the API introspect and keep the secret here",
+        ),
+    );
+    let blind = named(&|api| api.secrets.is_empty());
+    findings.for_all(
+        Severity::Note,
+        ("API", &blind),
+        "has no secret of its own",
+        (
+            "it can't introspect: it learns of a revocation only when the token expires",
+            "`ficha api secret add`, and have it introspect",
+        ),
+    );
+    let chosen = named(&|api| api.secrets.iter().any(|s| s.origin == SecretOrigin::Chosen));
+    findings.for_all(
+        Severity::Warning,
+        ("API", &chosen),
+        "has a secret that somebody chose",
+        ("chosen secrets can be guessed", "`ficha api secret add` makes one that can't; then remove the old one"),
+    );
+    let small: Vec<_> = [rows.issuer.rsa_bits].iter().filter(|bits| **bits < 2048).map(ToString::to_string).collect();
+    findings.for_all(
+        Severity::Error,
+        ("rsa_bits", &small),
+        "is below 2048",
+        ("such keys can be broken (NIST SP 800-131A)", "set rsa_bits = 2048 and rotate the keys"),
+    );
+}
+
+/// Clients with what can be said of them.
+#[derive(Default)]
+struct Clients {
+    password: Vec<String>,
+    without_secret: Vec<String>,
+    chosen: Vec<String>,
+    two_secrets: Vec<String>,
+    no_secret: Vec<String>,
+    no_api: Vec<String>,
+    gone_scopes: Vec<String>,
+}
+
+impl Clients {
+    fn note(&mut self, client: &Client, rows: &IssuerRows) {
+        let gone = client.scopes.iter().any(|(name, set)| {
+            let api = rows.apis.iter().find(|api| api.name == *name);
+            api.is_none_or(|api| set.iter().any(|scope| !api.scopes.contains(scope)))
+        });
+        let facts = [
+            (&mut self.password, client.grants.contains(&GrantKind::Password)),
+            (&mut self.without_secret, client.refresh_without_secret),
+            (&mut self.chosen, client.secrets.iter().any(|s| s.origin == SecretOrigin::Chosen)),
+            (&mut self.two_secrets, client.secrets.len() > 1),
+            (&mut self.no_secret, client.secrets.is_empty()),
+            (&mut self.no_api, client.scopes.is_empty()),
+            (&mut self.gone_scopes, gone),
+        ];
+        for (names, holds) in facts {
+            if holds {
+                names.push(client.id.to_string());
+            }
+        }
+    }
+
+    fn tell(&self, findings: &mut Findings) {
+        findings.for_all(
+            Severity::Warning,
+            ("client", &self.password),
+            "may use the grant password",
+            (
+                "the client sees people's passwords (RFC 9700 §2.4: it must not be used)",
+                "take the grant from clients that can do without; for programs without people use client_credentials",
+            ),
+        );
+        findings.for_all(
+            Severity::Warning,
+            ("client", &self.without_secret),
+            "refreshes without a secret",
+            (
+                "whoever has the refresh token has all that it takes (RFC 6749 §6, RFC 9700 §2.2.2)",
+                "let it send its secret and take refresh_without_secret out",
+            ),
+        );
+        findings.for_all(
+            Severity::Warning,
+            ("client", &self.chosen),
+            "has a secret that somebody chose",
+            (
+                "chosen secrets can be guessed (RFC 6749 §10.10)",
+                "`ficha client secret add` makes one that can't; then remove the old one",
+            ),
+        );
+        findings.for_all(
+            Severity::Note,
+            ("client", &self.two_secrets),
+            "has two secrets",
+            ("right during an exchange, needless afterwards", "remove the one that is no longer used (`ficha client secret list`)"),
+        );
+        findings.for_all(
+            Severity::Warning,
+            ("client", &self.no_secret),
+            "has no secret",
+            ("it can't authenticate", "`ficha client secret add`"),
+        );
+        findings.for_all(
+            Severity::Note,
+            ("client", &self.no_api),
+            "holds nothing at any API",
+            ("it gets no token", "give it scopes, or disable it"),
+        );
+        findings.for_all(
+            Severity::Note,
+            ("client", &self.gone_scopes),
+            "holds scopes that no API declares",
+            ("they are not granted", "declare them at the API again, or take them from the client"),
+        );
+    }
+}

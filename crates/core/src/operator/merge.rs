@@ -1,0 +1,109 @@
+//! What there is and what is declared, made one: what a declaration does not name stays, secrets above all.
+
+use std::collections::HashMap;
+
+use ficha_types::{Algorithm, UnixSeconds};
+
+use super::{
+    DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredSecret,
+    check::MAX_SECRETS,
+    differences::policy_differs,
+    sealing::Sealing,
+};
+use crate::records::{Api, Client, Issuer, SecretOrigin, Status, StoredSecret};
+
+pub(super) fn issuer(declared: &DeclaredIssuer) -> Issuer {
+    Issuer {
+        name: declared.name.clone(),
+        dialect: declared.dialect.clone(),
+        places: declared.places.clone(),
+        default_api: declared.default_api.clone(),
+        allow_loopback_http: declared.allow_loopback_http,
+        rsa_bits: declared.rsa_bits,
+        password_refusal_after_ms: declared.password_refusal_after_ms,
+        max_revocations_per_client: declared.max_revocations_per_client,
+        outage_grace: declared.outage_grace,
+    }
+}
+
+/// `usual` is the dialect's algorithm.
+pub(super) fn api(
+    declared: &DeclaredApi,
+    before: Option<&Api>,
+    (sealing, now): (&Sealing, UnixSeconds),
+    usual: Algorithm,
+) -> Result<Api, String> {
+    let kept = before.map_or(&[][..], |api| &api.secrets);
+    Ok(Api {
+        name: declared.name.clone(),
+        audience: declared.audience.clone(),
+        scopes: declared.scopes.clone(),
+        token_lifetime: declared.token_lifetime,
+        algorithm: declared.algorithm.unwrap_or(usual),
+        format: declared.format,
+        secrets: secrets(kept, &declared.secrets, declared.name.as_str(), (sealing, now))?,
+    })
+}
+
+/// The client as declared, with the next policy when that ends its live tokens.
+pub(super) fn client(
+    declared: &DeclaredClient,
+    before: Option<&Client>,
+    sealing: (&Sealing, UnixSeconds),
+) -> Result<Client, String> {
+    let kept = before.map_or(&[][..], |client| &client.secrets);
+    let mut after = Client {
+        id: declared.id.clone(),
+        status: declared.status.or(before.map(|b| b.status)).unwrap_or(Status::Enabled),
+        secrets: secrets(kept, &declared.secrets, declared.id.as_str(), sealing)?,
+        grants: declared.grants.clone(),
+        scopes: declared.scopes.clone(),
+        auth_methods: declared.auth_methods.clone(),
+        refresh_without_secret: declared.refresh_without_secret,
+        properties: declared.properties.clone(),
+        max_concurrent: declared.max_concurrent,
+        max_per_second: declared.max_per_second,
+        policy: before.map_or(1, |b| b.policy),
+    };
+    if before.is_some_and(|before| policy_differs(before, &after)) {
+        after.policy += 1;
+    }
+    Ok(after)
+}
+
+/// What is kept and what is declared, each once. An `Err` says what to mend.
+fn secrets(
+    kept: &[StoredSecret],
+    declared: &[DeclaredSecret],
+    owner: &str,
+    (sealing, now): (&Sealing, UnixSeconds),
+) -> Result<Vec<StoredSecret>, String> {
+    let mut all = kept.to_vec();
+    let known: HashMap<_, _> = kept.iter().map(|s| (s.digest, &s.id)).collect();
+    for secret in declared {
+        let digest = sealing.digest(owner, &secret.sha256);
+        if known.contains_key(&digest) {
+            continue;
+        }
+        let id = secret.id.clone().unwrap_or_else(|| id_of(&digest));
+        if all.iter().any(|s| s.id == id) {
+            return Err(format!("the secret {id} is another one: remove it first, or give the new one another id"));
+        }
+        let origin = if secret.generated { SecretOrigin::Generated } else { SecretOrigin::Chosen };
+        all.push(StoredSecret { id, origin, digest, created_at: now });
+    }
+    if all.len() > MAX_SECRETS {
+        let ids: Vec<_> = kept.iter().map(|s| s.id.as_str()).collect();
+        return Err(format!(
+            "{owner} has the secrets {} already, and may have two: remove one first (`secret remove`)",
+            ids.join(" and ")
+        ));
+    }
+    Ok(all)
+}
+
+/// A secret's id when nobody gave one: eight hexadecimal digits of its digest, which is keyed and says nothing of it.
+pub(super) fn id_of(digest: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = digest;
+    format!("{:08x}", u32::from_be_bytes([*a, *b, *c, *d]))
+}

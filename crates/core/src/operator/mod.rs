@@ -1,0 +1,124 @@
+//! The use cases of administration, the same for the Admin API and the commands. Each is one commit of the store with its audit
+//! rows, after which this node forgets what it held; what was read meanwhile by another administrator's act is read again.
+
+mod act;
+mod apis;
+mod apply;
+mod check;
+mod clients;
+mod declaration;
+mod differences;
+mod doctor;
+mod error;
+mod issuers;
+mod keys;
+mod make_keys;
+mod merge;
+mod plan;
+mod sealing;
+mod secret_text;
+mod secrets;
+pub(crate) mod slots;
+mod spares;
+mod tokens;
+mod users;
+
+use std::{path::PathBuf, sync::Arc};
+
+pub use apis::{ApiDetails, ApiSummary};
+pub use clients::{ClientDetails, ClientSummary, MAX_CONCURRENT, NewClient};
+pub use declaration::{
+    At, Declaration, DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredPassword, DeclaredSecret, DeclaredUser,
+};
+pub use doctor::{Finding, Severity};
+pub use error::{OperatorError, Problem};
+pub use issuers::{IssuerDetails, IssuerSummary};
+pub use keys::{ExportedKey, KeyInfo, KeyScope, Withdrawn};
+pub use plan::{Effect, Plan, Step};
+pub use secret_text::is_generated;
+pub use secrets::{NewSecret, SecretInfo, SecretSource, ShownSecret};
+pub use spares::Spares;
+pub use tokens::{Inspection, Marking, RevokeById};
+pub use users::{NewUser, UserSummary};
+
+use crate::{
+    Rules,
+    master::MasterKeys,
+    ports::{BoxFuture, StoreError},
+    records::Issuer,
+};
+
+/// Who administers, as the operating system told: `uid:0`; `ficha` for what runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// The user of that number at the other end of the socket.
+    #[must_use]
+    pub fn uid(uid: u32) -> Self {
+        Self(format!("uid:{uid}"))
+    }
+
+    /// What runs by itself.
+    #[must_use]
+    pub fn itself() -> Self {
+        Self("ficha".into())
+    }
+
+    /// As it stands in the audit.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What finds the issuer of a request, and must know when an issuer was made or moved.
+pub trait Routes: Send + Sync {
+    /// Whether these issuers, which will be all there are, can be told apart.
+    ///
+    /// # Errors
+    /// What clashes, for a person to read.
+    fn check(&self, issuers: &[Issuer]) -> Result<(), String>;
+
+    /// Reads the issuers anew.
+    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// For where nothing is served: every issuer is welcome.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRoutes;
+
+impl Routes for NoRoutes {
+    fn check(&self, _: &[Issuer]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What `doctor` is told of the process: it reads neither files nor the environment itself.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Whether this is `ficha dev`, where plain HTTP on the loopback is as it should be.
+    pub dev: bool,
+    /// Whether the master key came from the environment.
+    pub master_from_environment: bool,
+    /// Files that hold secrets and that others than their owner may read.
+    pub readable_by_others: Vec<PathBuf>,
+}
+
+/// Administration: the rules, and what only an administrator needs of the process.
+pub struct Operator {
+    /// The rules.
+    pub rules: Arc<Rules>,
+    /// The master keys, to seal what is made.
+    pub masters: Arc<MasterKeys>,
+    /// RSA keys on stock.
+    pub spares: Spares,
+    /// What finds issuers.
+    pub routes: Arc<dyn Routes>,
+    /// For `doctor`.
+    pub surroundings: Surroundings,
+}

@@ -1,0 +1,281 @@
+//! Tokens: taking them back by name, and looking into one.
+
+use ficha_jose::Compact;
+use ficha_types::{ApiName, ClientId, IssuerName, TokenId, UnixSeconds, Username};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    Actor, Operator, OperatorError,
+    act::{Act, Said, find_api},
+    slots::{dialects, longest_lifetime},
+};
+use crate::{
+    ports::{Expect, Revocation, Standing},
+    records::{Marked, Status},
+    token::{RefreshFacts, latest_mark, read_access_token, read_refresh_token},
+    views::{Change, Place},
+};
+
+/// Whose tokens end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Marking {
+    /// Everybody's.
+    Issuer,
+    /// A client's, everywhere or at one API.
+    Client {
+        /// The client.
+        id: ClientId,
+        /// The API, when it is only one.
+        api: Option<ApiName>,
+    },
+    /// A user's.
+    User {
+        /// What the person types.
+        name: Username,
+    },
+}
+
+/// One token, by its `jti` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeById {
+    /// The token's `jti`.
+    pub jti: TokenId,
+    /// The API that it concerns; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiName>,
+}
+
+/// What a token is, and what stands against it. Never holds the token.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inspection {
+    /// The issuer that signed or sealed it; `None`: none of this server.
+    pub issuer: Option<String>,
+    /// `access_token` or `refresh_token`, when it is one of this server's.
+    pub kind: Option<String>,
+    /// The JOSE header, when it is a JWT.
+    pub header: Option<Map<String, Value>>,
+    /// What it says: the claims of a JWT (unproved when there is no issuer), the facts of a sealed token.
+    pub claims: Option<Map<String, Value>>,
+    /// What stands against it, one sentence each; nothing when it is good.
+    pub against: Vec<String>,
+}
+
+impl Operator {
+    /// "Everything issued until now is dead." Answers the mark that was set.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotFound`]; others as in any act.
+    pub async fn token_revoke_all(
+        &self,
+        actor: &Actor,
+        issuer: &IssuerName,
+        whose: &Marking,
+    ) -> Result<UnixSeconds, OperatorError> {
+        let rows = self.rows(issuer).await?;
+        let (marked, subject) = match whose {
+            Marking::Issuer => (Marked::Issuer, issuer.to_string()),
+            Marking::Client { id, api: None } => {
+                self.client_record(issuer, id).await?;
+                (Marked::Client(id.clone()), format!("client {id}"))
+            }
+            Marking::Client { id, api: Some(api) } => {
+                self.client_record(issuer, id).await?;
+                find_api(&rows, api)?;
+                (Marked::ClientAtApi(id.clone(), api.clone()), format!("client {id} at {api}"))
+            }
+            Marking::User { name } => {
+                let user = self.user_row(issuer, name).await?.user;
+                (Marked::User(user.sub), format!("user {name}"))
+            }
+        };
+        let at = self.rules.clock.now() + self.rules.limits.max_clock_skew;
+        let act = Act::of(self.mark(marked), Said::new("token.revoke", subject, format!("everything until {at}")));
+        if self.commit_expecting(actor, (issuer, Expect::Any), act).await? { Ok(at) } else { Err(OperatorError::Contended) }
+    }
+
+    /// Revokes one token of which only the `jti` is known: stands for the issuer's longest lifetime. Answers until when.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotFound`]; others as in any act.
+    pub async fn token_revoke(
+        &self,
+        actor: &Actor,
+        issuer: &IssuerName,
+        RevokeById { jti, api }: &RevokeById,
+    ) -> Result<UnixSeconds, OperatorError> {
+        let rows = self.rows(issuer).await?;
+        if let Some(api) = api {
+            find_api(&rows, api)?;
+        }
+        let now = self.rules.clock.now();
+        let longest = longest_lifetime(&rows.apis, &dialects(&self.rules, &rows.issuer));
+        let until = now + longest + self.rules.limits.verifier_leeway;
+        let revocation = Revocation { id: jti.clone(), client: None, api: api.clone(), issued_at: now, until };
+        let bound = rows.issuer.max_revocations_per_client;
+        self.rules.tokens.revoke_token(issuer, &revocation, now, bound).await?;
+        // Whose it is is not known: with the issuer's view every live token in memory is worked out anew.
+        self.rules.node.apply(issuer, &[Change::Issuer, Change::Revoked]);
+        let detail = api.as_ref().map_or_else(|| "at every API".to_owned(), |api| format!("at {api}"));
+        let act = Act { edits: Vec::new(), audit: vec![Said::new("token.revoke", jti, detail)] };
+        self.commit_expecting(actor, (issuer, Expect::Any), act).await?;
+        Ok(until)
+    }
+
+    /// Looks into a token: of `issuer`, or of whichever it is.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotFound`] for the issuer, [`OperatorError::Store`]. A token that is nobody's is no error.
+    pub async fn token_inspect(&self, issuer: Option<&IssuerName>, token: &str) -> Result<Inspection, OperatorError> {
+        let token = token.trim();
+        let names = match issuer {
+            Some(name) => vec![self.rows(name).await?.issuer.name],
+            None => self.rules.clients.issuers().await?.into_iter().map(|i| i.name).collect(),
+        };
+        let parsed = Compact::parse(token).ok();
+        let json = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
+        let mut found = Inspection {
+            header: parsed.as_ref().and_then(|p| json(p.header_json())),
+            claims: parsed.as_ref().and_then(|p| json(p.payload())),
+            ..Inspection::default()
+        };
+        for name in names {
+            for place in self.places(&name).await? {
+                if let Some(read) = self.against(&place, token).await? {
+                    found.issuer = Some(name.to_string());
+                    found.kind = Some(read.kind.to_owned());
+                    found.claims = read.sealed.or(found.claims);
+                    found.against = read.against;
+                    return Ok(found);
+                }
+            }
+        }
+        found.against.push(match &parsed {
+            Some(_) => "no key of this server verifies its signature, or it is not for one of its APIs".into(),
+            None => "it is neither a JWT nor a refresh token of this server".into(),
+        });
+        Ok(found)
+    }
+
+    /// The issuer in each of its dialects.
+    async fn places(&self, name: &IssuerName) -> Result<Vec<Place>, OperatorError> {
+        let slot = self.rules.node.slot(name);
+        let Some(issuer) = self.rules.node.issuer(&slot).await? else { return Ok(Vec::new()) };
+        let place = |dialect| Place { issuer: issuer.clone(), slot: slot.clone(), dialect };
+        Ok(dialects(&self.rules, &issuer.issuer).into_iter().map(place).collect())
+    }
+
+    async fn against(&self, place: &Place, token: &str) -> Result<Option<Read>, OperatorError> {
+        if let Some(facts) = read_refresh_token(place, token) {
+            let sealed = Compact::parse(token).is_err().then(|| refresh_claims(&facts));
+            let against = self.against_refresh(place, &facts).await?;
+            return Ok(Some(Read { kind: "refresh_token", sealed, against }));
+        }
+        let Some(read) = read_access_token(place, &*self.rules.dialects, token) else { return Ok(None) };
+        let facts = read.facts;
+        let bearer = Bearer {
+            client: &facts.client,
+            user: facts.user.as_ref(),
+            api: &read.api,
+            issued_at: facts.issued_at,
+            expires_at: facts.expires_at,
+        };
+        let mut against = self.against_bearer(place, &bearer).await?;
+        let family = facts.id.family();
+        let name = place.issuer.name();
+        match self.rules.tokens.standing(name, &facts.id, family.as_ref(), &read.api.name).await? {
+            Standing::Good => {}
+            Standing::Revoked => against.push("it, or the refresh token beside which it was issued, was revoked".into()),
+        }
+        Ok(Some(Read { kind: "access_token", sealed: None, against }))
+    }
+
+    async fn against_refresh(&self, place: &Place, facts: &RefreshFacts) -> Result<Vec<String>, OperatorError> {
+        let Some(api) = place.issuer.api(&facts.api) else {
+            return Ok(vec![format!("its API {} is gone", facts.api)]);
+        };
+        let bearer = Bearer {
+            client: &facts.client,
+            user: facts.user.as_ref(),
+            api,
+            issued_at: facts.issued_at,
+            expires_at: facts.expires_at,
+        };
+        let mut against = self.against_bearer(place, &bearer).await?;
+        match self.rules.tokens.family_standing(place.issuer.name(), &facts.family).await? {
+            Standing::Good => {}
+            Standing::Revoked => against.push("its family was revoked, by command or by a replay".into()),
+        }
+        Ok(against)
+    }
+
+    async fn against_bearer(&self, place: &Place, bearer: &Bearer<'_>) -> Result<Vec<String>, OperatorError> {
+        let node = &self.rules.node;
+        let mut against = Vec::new();
+        let now = self.rules.clock.now();
+        if bearer.expires_at <= now {
+            against.push(format!("it expired {} ago", now - bearer.expires_at));
+        }
+        let Some(client) = node.client(&place.slot, bearer.client).await? else {
+            against.push(format!("there is no client {}", bearer.client));
+            return Ok(against);
+        };
+        if client.client.status == Status::Disabled {
+            against.push(format!("the client {} is disabled", bearer.client));
+        }
+        let user = match bearer.user {
+            Some(sub) => match node.user(&place.slot, sub).await? {
+                Some(user) => Some(user),
+                None => {
+                    against.push(format!("there is no user with the sub {sub}"));
+                    None
+                }
+            },
+            None => None,
+        };
+        if let Some(user) = user.as_ref().filter(|u| u.row.user.status == Status::Disabled) {
+            against.push(format!("the user {} is disabled", user.row.user.name));
+        }
+        let mark = latest_mark(place, &client, bearer.api, user.as_deref());
+        if let Some(mark) = mark.filter(|mark| bearer.issued_at <= *mark) {
+            against.push(format!("everything issued until {mark} was revoked, and it was issued at {}", bearer.issued_at));
+        }
+        Ok(against)
+    }
+}
+
+/// A token of this server, read.
+struct Read {
+    kind: &'static str,
+    sealed: Option<Map<String, Value>>,
+    against: Vec<String>,
+}
+
+/// For whom and when a token was issued.
+struct Bearer<'a> {
+    client: &'a ClientId,
+    user: Option<&'a ficha_types::Subject>,
+    api: &'a crate::records::Api,
+    issued_at: UnixSeconds,
+    expires_at: UnixSeconds,
+}
+
+/// The facts of a sealed refresh token as claims are called.
+fn refresh_claims(facts: &RefreshFacts) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
+    put("client_id", facts.client.as_str().into());
+    if let Some(sub) = &facts.user {
+        put("sub", sub.as_str().into());
+    }
+    put("api", facts.api.as_str().into());
+    put("scope", facts.scope.to_string().into());
+    put("family", facts.family.as_str().into());
+    put("step", facts.step.into());
+    put("iat", facts.issued_at.0.into());
+    put("exp", facts.expires_at.0.into());
+    put("rotates", facts.rotates.into());
+    claims
+}

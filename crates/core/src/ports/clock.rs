@@ -1,0 +1,19 @@
+//! Time, passed in.
+
+use std::time::Duration;
+
+use ficha_types::UnixSeconds;
+
+use super::BoxFuture;
+
+/// The clock of the node.
+pub trait Clock: Send + Sync {
+    /// Now, in whole seconds, rounded down.
+    fn now(&self) -> UnixSeconds;
+    /// Time since some fixed moment, never going back: for measuring spans.
+    fn monotonic(&self) -> Duration;
+    /// Resolves when `now()` is at least `moment`.
+    fn wait_until(&self, moment: UnixSeconds) -> BoxFuture<'_, ()>;
+    /// Resolves when `monotonic()` is at least `moment`.
+    fn wait_monotonic(&self, moment: Duration) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,25 @@
+//! What the rules need from outside, as traits: time, chance, the store, the dialects. All of them are dyn-safe by boxed
+//! futures, so that the suite of the stores and the wiring take `&dyn`.
+
+mod chance;
+mod clients;
+mod clock;
+mod dialects;
+mod operator;
+mod store_error;
+mod tokens;
+mod upkeep;
+
+use std::{future::Future, pin::Pin};
+
+pub use chance::Entropy;
+pub use clients::{ClientRow, ClientStore, IssuerRows, UserRow};
+pub use clock::Clock;
+pub use dialects::{Dialect, Dialects, ReadFacts, TokenFacts};
+pub use operator::{Commit, Edit, Expect, OperatorStore, Page};
+pub use store_error::StoreError;
+pub use tokens::{FamilyUse, Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE, Revocation, Standing, TokenStore, Trade};
+pub use upkeep::{PurgeReport, SecretUse, UpkeepStore};
+
+/// A future in a box, as every port method answers.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,93 @@
+//! What every rule needs, in one place.
+
+use std::{sync::Arc, time::Duration};
+
+use ficha_types::{Seconds, Username};
+
+use crate::{
+    guard::Guard,
+    passwords::Passwords,
+    ports::{
+        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StoreError, TokenStore, UpkeepStore,
+        UserRow,
+    },
+    records::{AuditEntry, PasswordHash, User},
+    refusal::Refusal,
+    secret_use::SecretUses,
+    signer::Signer,
+    token::Introspected,
+    views::{Change, Node, Place},
+};
+
+/// Time, chance, the store, and what a node keeps in memory.
+pub struct Rules {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Entropy>,
+    /// Who there is, as the store has it.
+    pub clients: Arc<dyn ClientStore>,
+    /// Who there is, as this node holds it.
+    pub node: Node,
+    /// The steps of the protocol.
+    pub tokens: Arc<dyn TokenStore>,
+    /// The steps of administration.
+    pub operator: Arc<dyn OperatorStore>,
+    /// The steps of the upkeep.
+    pub upkeep: Arc<dyn UpkeepStore>,
+    /// How tokens look.
+    pub dialects: Arc<dyn Dialects>,
+    /// Signing.
+    pub signer: Signer,
+    /// Passwords.
+    pub passwords: Passwords,
+    /// Failures, counted.
+    pub guard: Guard,
+    /// Last uses of secrets, on their way to the store.
+    pub secret_uses: SecretUses,
+    /// What introspection has seen.
+    pub introspected: Introspected,
+    /// Numbers.
+    pub limits: Limits,
+}
+
+/// Numbers of the rules that a configuration may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How far the clocks of nodes may be apart; 0 on the embedded store, where there is one.
+    pub max_clock_skew: Seconds,
+    /// The longest that a request waits for the clock to pass a mark.
+    pub mark_wait: Duration,
+    /// The most leeway that a verifier may be given: revocations stand that much longer than their tokens.
+    pub verifier_leeway: Seconds,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_clock_skew: Seconds(0), mark_wait: Duration::from_secs(5), verifier_leeway: Seconds(60) }
+    }
+}
+
+impl Rules {
+    /// The user by the name that is typed: read anew at every login, which costs nothing beside the hash.
+    pub(crate) async fn user_by_name(&self, place: &Place, name: &Username) -> Result<Option<UserRow>, Refusal> {
+        Ok(self.clients.user(place.issuer.name(), name).await?)
+    }
+
+    /// Keeps a new hash of a user's password, unless the password was changed meanwhile.
+    pub(crate) async fn upgrade_password(&self, place: &Place, user: &User, to: PasswordHash) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let audit = AuditEntry {
+            at: now,
+            actor: "ficha".into(),
+            action: "user.password.rehash".into(),
+            subject: user.name.to_string(),
+            detail: "the imported hash was replaced at a login".into(),
+        };
+        let edit = Edit::UpgradePassword { name: user.name.clone(), from: user.password.clone(), to };
+        let issuer = place.issuer.name().clone();
+        self.operator.commit(Commit { issuer, edits: vec![edit], expect: Expect::Any, audit: vec![audit], now }).await?;
+        self.node.apply(place.issuer.name(), &[Change::User(user.sub.clone())]);
+        Ok(())
+    }
+}

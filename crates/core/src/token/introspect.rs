@@ -1,0 +1,142 @@
+//! Introspection (RFC 7662): an API asks whether a token is good, and sees only tokens of its own audience.
+
+use std::sync::Arc;
+
+use ficha_jose::sha256;
+use ficha_types::{ApiName, IssuerName, UnixSeconds};
+use quick_cache::sync::Cache;
+
+use super::{
+    Caller, Credentials,
+    issue::latest_mark,
+    read::{ReadToken, read_access_token},
+};
+use crate::{
+    Refusal,
+    client_auth::authenticate_api,
+    ports::Standing,
+    records::{Api, Status},
+    rules::Rules,
+    views::Place,
+};
+
+/// What an API learns of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Introspection {
+    /// It is good: its claims, all of them, as they stand in the token.
+    Active(Arc<ActiveToken>),
+    /// It is not, or is none of this API's business: nothing more is said.
+    Inactive,
+}
+
+/// A good token.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ActiveToken {
+    /// `scope`, as written in the token.
+    pub scope: String,
+    /// The client.
+    pub client_id: String,
+    /// `sub`.
+    pub sub: String,
+    /// `aud`.
+    pub aud: String,
+    /// `iss`.
+    pub iss: String,
+    /// `jti`.
+    pub jti: String,
+    /// `iat`.
+    pub iat: UnixSeconds,
+    /// `exp`.
+    pub exp: UnixSeconds,
+    /// The user's name, when the token is a user's.
+    pub username: Option<String>,
+}
+
+/// What was worked out of a token, and at which number of its issuer's changes: at the same number it still holds.
+#[derive(Debug, Clone)]
+struct Seen {
+    epoch: u64,
+    api: ApiName,
+    token: Arc<ActiveToken>,
+}
+
+/// Tokens that introspection found good, by issuer and the token's SHA-256. Bounded; never holds a token itself.
+pub struct Introspected(Cache<(IssuerName, [u8; 32]), Seen>);
+
+impl Introspected {
+    /// Remembers at most `bound` tokens.
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
+        Self(Cache::new(bound))
+    }
+}
+
+/// Answers an API's question about `token`; says which API asked.
+///
+/// # Errors
+/// [`Refusal::NoCredentials`], [`Refusal::Client`], [`Refusal::TooManyFailures`]; [`Refusal::Unavailable`] when it can't be known:
+/// that is never told as "inactive".
+pub async fn introspect(
+    rules: &Rules,
+    place: &Place,
+    caller: &Caller,
+    (who, token): (&Credentials, &str),
+) -> Result<(ApiName, Introspection), Refusal> {
+    let api = authenticate_api(rules, place, caller, who)?;
+    let now = rules.clock.now();
+    let key = (place.issuer.name().clone(), sha256(token.as_bytes()));
+    let epoch = place.slot.epoch();
+    if let Some(seen) = rules.introspected.0.get(&key)
+        && seen.epoch == epoch
+    {
+        let good = seen.api == api.name && seen.token.exp > now;
+        return Ok((api.name.clone(), if good { Introspection::Active(seen.token) } else { Introspection::Inactive }));
+    }
+    let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok((api.name.clone(), Introspection::Inactive)) };
+    if read.api.name != api.name || read.facts.expires_at <= now {
+        return Ok((api.name.clone(), Introspection::Inactive));
+    }
+    let Some(username) = standing(rules, place, &api, &read).await? else { return Ok((api.name.clone(), Introspection::Inactive)) };
+    let facts = read.facts;
+    let token = Arc::new(ActiveToken {
+        scope: facts.scope,
+        client_id: facts.client.to_string(),
+        sub: facts.sub,
+        aud: facts.audience.to_string(),
+        iss: facts.issuer,
+        jti: facts.id.to_string(),
+        iat: facts.issued_at,
+        exp: facts.expires_at,
+        username,
+    });
+    rules.introspected.0.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
+    Ok((api.name.clone(), Introspection::Active(token)))
+}
+
+/// Whether nothing stands against the token: client and user are there and enabled, no mark covers it, neither it nor its
+/// family is revoked. `Some` with the user's name when it is a user's.
+async fn standing(
+    rules: &Rules,
+    place: &Place,
+    api: &Api,
+    read: &ReadToken,
+) -> Result<Option<Option<String>>, Refusal> {
+    let facts = &read.facts;
+    let Some(client) = rules.node.client(&place.slot, &facts.client).await? else { return Ok(None) };
+    let user = match &facts.user {
+        None => None,
+        Some(sub) => match rules.node.user(&place.slot, sub).await? {
+            Some(user) if user.row.user.status == Status::Enabled => Some(user),
+            Some(_) | None => return Ok(None),
+        },
+    };
+    let dead = latest_mark(place, &client, api, user.as_deref()).is_some_and(|mark| facts.issued_at <= mark);
+    if dead || client.client.status == Status::Disabled {
+        return Ok(None);
+    }
+    let family = facts.id.family();
+    match rules.tokens.standing(place.issuer.name(), &facts.id, family.as_ref(), &api.name).await? {
+        Standing::Good => Ok(Some(user.map(|u| u.row.user.name.to_string()))),
+        Standing::Revoked => Ok(None),
+    }
+}

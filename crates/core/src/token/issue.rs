@@ -1,0 +1,265 @@
+//! Issuing: the live token again, or a new one; with a refresh token where the profile says so.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ficha_types::{FamilyId, GrantKind, ScopeSet, Seconds, Secret, TokenId, UnixSeconds};
+
+use super::{
+    AccessToken, Issued, RefreshFacts, TokenAnswer, held, narrow,
+    refresh::{first_expiry, seal},
+    reuse,
+};
+use crate::{
+    Refusal,
+    client_auth::Who,
+    grants::{Authorization, Continues, Granted},
+    ports::{TokenFacts, Trade},
+    profile::{Refresh, RefreshForm, RefreshMode},
+    records::Api,
+    rules::Rules,
+    views::{ClientView, Place, UserView},
+};
+
+/// A new access token and what was said in it.
+pub(crate) struct Signed {
+    pub(crate) token: Arc<str>,
+    pub(crate) id: TokenId,
+    pub(crate) scope: Arc<str>,
+    pub(crate) issued_at: UnixSeconds,
+    pub(crate) expires_at: UnixSeconds,
+    pub(crate) kid: String,
+}
+
+/// What a new access token is to say.
+pub(crate) struct Wanted<'a> {
+    pub(crate) client: &'a ClientView,
+    pub(crate) user: Option<&'a UserView>,
+    pub(crate) api: &'a Api,
+    pub(crate) scope: &'a ScopeSet,
+    pub(crate) grant: GrantKind,
+    pub(crate) family: Option<&'a FamilyId>,
+}
+
+/// Gives the live token again or signs a new one, as the profile says.
+pub(crate) async fn issue(
+    rules: &Rules,
+    place: &Place,
+    (grant, proved): (GrantKind, Authorization),
+) -> Result<TokenAnswer, Refusal> {
+    let profile = place.dialect.profile();
+    let client = proved.who.view().clone();
+    let refresh = profile
+        .refresh
+        .as_ref()
+        .filter(|r| r.with.contains(&grant) && client.client.grants.contains(&GrantKind::RefreshToken));
+    let begins = matches!(proved.continues, Continues::Nothing);
+    let now = past_marks(rules, place, &proved).await?;
+    if let (Some(policy), Granted::OfClient, true, None) = (profile.reuse, &proved.scope, begins, refresh) {
+        let live = reuse::live_token(rules, place, (&client, &proved.api), (proved.asked.as_ref(), policy)).await?;
+        return Ok(TokenAnswer {
+            expires_in: left(live.expires_at, rules.clock.now()),
+            scope: live.scope,
+            refresh_token: None,
+            issued: issued(live.id, &proved, (grant, live.reused)),
+            access_token: AccessToken(live.token),
+        });
+    }
+    let scope = match &proved.scope {
+        Granted::Is(scope) => scope.clone(),
+        Granted::OfClient => narrow(held(&client, &proved.api), proved.asked.as_ref())?,
+    };
+    let family = match &proved.continues {
+        Continues::Nothing => refresh.map(|_| random_family(rules)).transpose()?,
+        Continues::Kept { family, .. } => Some(family.clone()),
+        Continues::Rotating { spent, .. } => Some(spent.family.clone()),
+    };
+    let user = proved.user.clone();
+    let wanted = Wanted {
+        client: &client,
+        user: user.as_deref(),
+        api: &proved.api,
+        scope: &scope,
+        grant,
+        family: family.as_ref(),
+    };
+    let signed = sign(rules, place, &wanted, now).await?;
+    let issued = issued(signed.id.clone(), &proved, (grant, false));
+    let refresh_token = match proved.continues {
+        Continues::Nothing => match (refresh, &family) {
+            (Some(policy), Some(family)) => Some(first_refresh(rules, place, &wanted, (policy, family, now)).await?),
+            (_, _) => None,
+        },
+        Continues::Kept { token, .. } => Some(token),
+        Continues::Rotating { spent, spend } => {
+            let used = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
+            let used_at = match rules.tokens.trade_refresh(place.issuer.name(), &used, now).await? {
+                Trade::Done => now,
+                Trade::Repeated { used_at } => used_at,
+                Trade::Replayed => {
+                    rules.node.apply(place.issuer.name(), &[crate::views::Change::Revoked]);
+                    return Err(Refusal::RefreshReplayed);
+                }
+                Trade::Revoked => return Err(Refusal::RefreshRevoked),
+                Trade::Unknown => return Err(Refusal::RefreshUnknown),
+            };
+            let successor = spend.successor(*spent, used_at);
+            let sealer = place.issuer.refresh_sealer().ok_or(Refusal::Unavailable)?;
+            Some(seal(place.issuer.name(), sealer, &successor).ok_or(Refusal::Unavailable)?)
+        }
+    };
+    Ok(TokenAnswer {
+        access_token: AccessToken(signed.token),
+        expires_in: left(signed.expires_at, now),
+        scope: signed.scope,
+        refresh_token,
+        issued,
+    })
+}
+
+/// Signs a new access token.
+pub(crate) async fn sign(
+    rules: &Rules,
+    place: &Place,
+    wanted: &Wanted<'_>,
+    now: UnixSeconds,
+) -> Result<Signed, Refusal> {
+    let issuer = &place.issuer;
+    let key = issuer.keys.signer(wanted.api.algorithm, &wanted.api.name, now).ok_or_else(|| {
+        tracing::error!(issuer = %issuer.name(), api = %wanted.api.name, algorithm = %wanted.api.algorithm, "there is no key that signs by this algorithm: `ficha key rotate` makes one");
+        Refusal::Unavailable
+    })?;
+    let lifetime = wanted.api.token_lifetime.unwrap_or(place.dialect.profile().token_lifetime);
+    let scope: Arc<str> = wanted.scope.in_order_of(&wanted.api.scopes).into();
+    let id = random_id(rules, wanted.family)?;
+    let expires_at = now + lifetime;
+    let kid = key.row.published_kid().to_owned();
+    let facts = TokenFacts {
+        id: id.clone(),
+        issuer: &issuer.iss,
+        client: wanted.client.client.id.clone(),
+        user: wanted.user.map(|u| u.row.user.sub.clone()),
+        audience: wanted.api.audience.clone(),
+        scope: &scope,
+        issued_at: now,
+        expires_at,
+        grant: wanted.grant,
+        properties: Some(&wanted.client.client.properties),
+    };
+    let (header, claims) = (place.dialect.header(wanted.api.algorithm, &kid), place.dialect.claims(&facts));
+    let token = rules.signer.sign(&key.signing, header, claims).await?.into();
+    Ok(Signed { token, id, scope, issued_at: now, expires_at, kid })
+}
+
+/// The first refresh token of a family. It needs no row.
+async fn first_refresh(
+    rules: &Rules,
+    place: &Place,
+    wanted: &Wanted<'_>,
+    (policy, family, now): (&Refresh, &FamilyId, UnixSeconds),
+) -> Result<Secret, Refusal> {
+    let expires_at = first_expiry(policy, now);
+    match policy.form {
+        RefreshForm::Sealed => {
+            let facts = RefreshFacts {
+                client: wanted.client.client.id.clone(),
+                user: wanted.user.map(|u| u.row.user.sub.clone()),
+                api: wanted.api.name.clone(),
+                scope: wanted.scope.clone(),
+                family: family.clone(),
+                step: 0,
+                issued_at: now,
+                expires_at,
+                began_at: now,
+                rotates: policy.mode == RefreshMode::Rotate,
+            };
+            let sealer = place.issuer.refresh_sealer().ok_or(Refusal::Unavailable)?;
+            seal(place.issuer.name(), sealer, &facts).ok_or(Refusal::Unavailable)
+        }
+        RefreshForm::Jwt => {
+            let key = place.issuer.keys.refresh_signer(now).ok_or(Refusal::Unavailable)?;
+            let scope = wanted.scope.in_order_of(&wanted.api.scopes);
+            let facts = TokenFacts {
+                id: family.as_str().parse().map_err(|_| Refusal::Unavailable)?,
+                issuer: &place.issuer.iss,
+                client: wanted.client.client.id.clone(),
+                user: wanted.user.map(|u| u.row.user.sub.clone()),
+                audience: wanted.api.audience.clone(),
+                scope: &scope,
+                issued_at: now,
+                expires_at,
+                grant: wanted.grant,
+                properties: Some(&wanted.client.client.properties),
+            };
+            let endpoint = place.dialect.token_endpoint(&place.issuer.iss);
+            let header = place.dialect.header(key.row.algorithm, key.row.published_kid());
+            let token =
+                rules.signer.sign(&key.signing, header, place.dialect.refresh_claims(&facts, &endpoint)).await?;
+            Ok(Secret::new(token))
+        }
+    }
+}
+
+/// The latest mark that covers a token of that client, API and user.
+pub(crate) fn latest_mark(
+    place: &Place,
+    client: &ClientView,
+    api: &Api,
+    user: Option<&UserView>,
+) -> Option<UnixSeconds> {
+    place.issuer.mark.max(client.not_before(&api.name)).max(user.and_then(|u| u.row.mark))
+}
+
+/// Now, once the clock has passed every mark that covers what is to be issued: no token is ever dated ahead, and none is born
+/// dead.
+async fn past_marks(rules: &Rules, place: &Place, proved: &Authorization) -> Result<UnixSeconds, Refusal> {
+    let now = rules.clock.now();
+    match latest_mark(place, proved.who.view(), &proved.api, proved.user.as_deref()) {
+        Some(mark) if now <= mark => {
+            let wait = u64::try_from((mark - now).0 + 1).unwrap_or(u64::MAX);
+            if wait > rules.limits.mark_wait.as_secs() {
+                return Err(Refusal::Busy("not-before"));
+            }
+            rules.clock.wait_until(mark + Seconds(1)).await;
+            Ok(rules.clock.now())
+        }
+        Some(_) | None => Ok(now),
+    }
+}
+
+fn left(expires_at: UnixSeconds, now: UnixSeconds) -> Seconds {
+    (expires_at - now).max(Seconds(0))
+}
+
+fn issued(id: TokenId, proved: &Authorization, (grant, reused): (GrantKind, bool)) -> Issued {
+    let secret = match &proved.who {
+        Who::Authenticated(client) => Some(client.secret().clone()),
+        Who::Identified(_) => None,
+    };
+    Issued {
+        id,
+        client: proved.who.view().client.id.clone(),
+        user: proved.user.as_ref().map(|u| u.row.user.sub.clone()),
+        api: proved.api.name.clone(),
+        grant,
+        secret,
+        reused,
+    }
+}
+
+fn random_family(rules: &Rules) -> Result<FamilyId, Refusal> {
+    let mut bytes = [0; 16];
+    rules.chance.fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes).parse().map_err(|_| Refusal::Unavailable)
+}
+
+/// A `jti`: 16 random bytes, or 8 behind the family's id.
+fn random_id(rules: &Rules, family: Option<&FamilyId>) -> Result<TokenId, Refusal> {
+    let mut bytes = [0; 16];
+    rules.chance.fill(&mut bytes);
+    match family {
+        None => URL_SAFE_NO_PAD.encode(bytes).parse(),
+        Some(family) => family.token(&URL_SAFE_NO_PAD.encode(bytes.first_chunk::<8>().unwrap_or(&[0; 8]))),
+    }
+    .map_err(|_| Refusal::Unavailable)
+}

@@ -1,0 +1,161 @@
+//! Handing out the same live token until it expires.
+
+use std::sync::Arc;
+
+use ficha_jose::Sha256;
+use ficha_types::{GrantKind, IssuerName, ScopeSet, TokenId, UnixSeconds};
+
+use super::{
+    held,
+    issue::{Signed, Wanted, latest_mark, sign},
+    narrow,
+};
+use crate::{
+    Refusal,
+    ports::{Kept, LiveKey, LiveOffer, LiveRow},
+    profile::Reuse,
+    records::Api,
+    rules::Rules,
+    views::{ClientView, LiveEntry, Place},
+};
+
+/// A live token on its way out.
+pub(crate) struct Live {
+    pub(crate) token: Arc<str>,
+    pub(crate) id: TokenId,
+    pub(crate) scope: Arc<str>,
+    pub(crate) expires_at: UnixSeconds,
+    pub(crate) reused: bool,
+}
+
+impl Live {
+    fn again(entry: LiveEntry) -> Self {
+        Self { token: entry.token, id: entry.id, scope: entry.scope, expires_at: entry.expires_at, reused: true }
+    }
+}
+
+/// The live token of that client, API and scope: from memory, else from the store, else a new one that the store keeps. Nodes
+/// may sign at the same time; the store keeps one and all hand out that.
+pub(crate) async fn live_token(
+    rules: &Rules,
+    place: &Place,
+    (client, api): (&Arc<ClientView>, &Arc<Api>),
+    (asked, policy): (Option<&ScopeSet>, Reuse),
+) -> Result<Live, Refusal> {
+    let mark = latest_mark(place, client, api, None);
+    let good = |issued_at: UnixSeconds, expires_at: UnixSeconds, now: UnixSeconds| {
+        expires_at > now + policy.min_remaining && mark.is_none_or(|mark| issued_at > mark)
+    };
+    let fits = |e: &LiveEntry| {
+        Arc::ptr_eq(&e.api, api)
+            && e.asked.as_ref() == asked
+            && e.dialect == *place.dialect.name()
+            && good(e.issued_at, e.expires_at, rules.clock.now())
+    };
+    if let Some(entry) = client.live(fits) {
+        return Ok(Live::again(entry));
+    }
+    let scope = narrow(held(client, api), asked)?;
+    let _one_renewal_at_a_time = client.renewal.lock().await;
+    if let Some(entry) = client.live(fits) {
+        return Ok(Live::again(entry));
+    }
+    let key = LiveKey {
+        client: client.client.id.clone(),
+        api: api.name.clone(),
+        fingerprint: fingerprint(place, api, &scope, client.client.policy),
+    };
+    let now = rules.clock.now();
+    let remember = |live: &Live, issued_at| {
+        let entry = LiveEntry {
+            dialect: place.dialect.name().clone(),
+            api: api.clone(),
+            asked: asked.cloned(),
+            token: live.token.clone(),
+            id: live.id.clone(),
+            scope: live.scope.clone(),
+            issued_at,
+            expires_at: live.expires_at,
+        };
+        client.remember(entry, now);
+    };
+    let written: Arc<str> = scope.in_order_of(&api.scopes).into();
+    if let Some(row) = rules.tokens.live_token(place.issuer.name(), &key).await?
+        && good(row.issued_at, row.expires_at, now)
+        && let Some(live) = open(place, &key, &row, &written)
+    {
+        remember(&live, row.issued_at);
+        return Ok(live);
+    }
+    let wanted = Wanted { client, user: None, api, scope: &scope, grant: GrantKind::ClientCredentials, family: None };
+    let signed = sign(rules, place, &wanted, now).await?;
+    let offer = offer(rules, place, &key, (&signed, now), (policy, mark))?;
+    match rules.tokens.keep_live(place.issuer.name(), &key, &offer).await? {
+        Kept::Mine => {
+            let live = mine(signed);
+            remember(&live, now);
+            Ok(live)
+        }
+        Kept::Other(row) => {
+            let live = open(place, &key, &row, &written).ok_or(Refusal::Unavailable)?;
+            remember(&live, row.issued_at);
+            Ok(live)
+        }
+        Kept::Full => Ok(mine(signed)),
+    }
+}
+
+fn mine(signed: Signed) -> Live {
+    Live { token: signed.token, id: signed.id, scope: signed.scope, expires_at: signed.expires_at, reused: false }
+}
+
+fn offer(
+    rules: &Rules,
+    place: &Place,
+    key: &LiveKey,
+    (signed, now): (&Signed, UnixSeconds),
+    (policy, mark): (Reuse, Option<UnixSeconds>),
+) -> Result<LiveOffer, Refusal> {
+    let (number, sealer) = place.issuer.live_sealer().ok_or(Refusal::Unavailable)?;
+    let mut nonce = [0; 12];
+    rules.chance.fill(&mut nonce);
+    let mut sealed = number.to_be_bytes().to_vec();
+    sealed.extend(sealer.seal(nonce, &identity(place.issuer.name(), key), signed.token.as_bytes()));
+    let row = LiveRow {
+        id: signed.id.clone(),
+        sealed,
+        issued_at: signed.issued_at,
+        expires_at: signed.expires_at,
+        kid: signed.kid.clone(),
+    };
+    let not_before = mark.unwrap_or(UnixSeconds(i64::MIN));
+    Ok(LiveOffer { row, fresh_after: now + policy.min_remaining, not_before, now })
+}
+
+fn open(place: &Place, key: &LiveKey, row: &LiveRow, scope: &Arc<str>) -> Option<Live> {
+    let (number, sealed) = row.sealed.split_first_chunk::<2>()?;
+    let sealer = place.issuer.live_opener(u16::from_be_bytes(*number))?;
+    let plain = sealer.open(&identity(place.issuer.name(), key), sealed).ok()?;
+    let token = std::str::from_utf8(&plain).ok()?.into();
+    Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true })
+}
+
+/// What decides, beside client and API, that two requests get the same token: audience and algorithm too, since an API that was
+/// declared anew wants new ones. No sender binding exists yet.
+fn fingerprint(place: &Place, api: &Api, scope: &ScopeSet, policy: i64) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(place.dialect.name().as_str().as_bytes());
+    hash.update(b"\n");
+    for word in [scope.to_string().as_str(), api.audience.as_str(), api.algorithm.as_str()] {
+        hash.update(word.as_bytes());
+        hash.update(b"\n");
+    }
+    hash.update(&policy.to_be_bytes());
+    hash.finish()
+}
+
+fn identity(issuer: &IssuerName, key: &LiveKey) -> Vec<u8> {
+    let mut identity = format!("ficha live token\n{issuer}\n{}\n{}\n", key.client, key.api).into_bytes();
+    identity.extend(key.fingerprint);
+    identity
+}

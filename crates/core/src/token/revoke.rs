@@ -1,0 +1,129 @@
+//! Taking tokens back: one token (RFC 7009), a family, or everything issued until now.
+
+use ficha_types::{ApiName, FamilyId, IssuerName, Seconds, TokenId, UnixSeconds};
+
+use super::{Target, choose_api, read::read_access_token, read_refresh_token};
+use crate::{
+    Refusal,
+    client_auth::AuthenticatedClient,
+    ports::{FamilyUse, Revocation},
+    records::{Mark, Marked},
+    rules::Rules,
+    views::{Change, Place},
+};
+
+/// What was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// One access token.
+    Token(TokenId),
+    /// A family of refresh tokens and every access token beside them.
+    Family(FamilyId),
+    /// Everything of the client at an API that was issued until then.
+    AtApi(ApiName, UnixSeconds),
+    /// Nothing: no token of this client (RFC 7009 §2.2: that is no error).
+    Nothing,
+}
+
+/// Revokes the client's own token. `token_type_hint` is not needed: what it is shows itself.
+///
+/// # Errors
+/// [`Refusal::Unavailable`].
+pub async fn revoke_token(
+    rules: &Rules,
+    place: &Place,
+    client: &AuthenticatedClient,
+    token: &str,
+) -> Result<Revoked, Refusal> {
+    let id = &client.view().client.id;
+    let (issuer, now) = (place.issuer.name(), rules.clock.now());
+    if let Some(facts) = read_refresh_token(place, token) {
+        if facts.client != *id || facts.expires_at <= now {
+            return Ok(Revoked::Nothing);
+        }
+        let ends =
+            place.dialect.profile().refresh.as_ref().map_or(facts.expires_at, |r| facts.began_at + r.family_lifetime);
+        let longest = longest_lifetime(place);
+        let family = FamilyUse {
+            family: facts.family.clone(),
+            client: facts.client,
+            user: facts.user,
+            step: facts.step,
+            retry_window: Seconds(0),
+            keep_until: ends.max(facts.expires_at).max(now + longest) + rules.limits.verifier_leeway,
+        };
+        rules.tokens.revoke_family(issuer, &family, now).await?;
+        rules.node.apply(issuer, &[Change::Revoked]);
+        return Ok(Revoked::Family(facts.family));
+    }
+    let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok(Revoked::Nothing) };
+    if read.facts.client != *id || read.facts.expires_at <= now {
+        return Ok(Revoked::Nothing);
+    }
+    let revocation = Revocation {
+        id: read.facts.id.clone(),
+        client: Some(id.clone()),
+        api: Some(read.api.name.clone()),
+        issued_at: read.facts.issued_at,
+        until: read.facts.expires_at + rules.limits.verifier_leeway,
+    };
+    revoke(rules, (issuer, place.issuer.issuer.max_revocations_per_client), &revocation, now).await?;
+    Ok(Revoked::Token(read.facts.id))
+}
+
+/// Writes a revocation and lets this node know.
+pub(crate) async fn revoke(
+    rules: &Rules,
+    (issuer, bound): (&IssuerName, u32),
+    revocation: &Revocation,
+    now: UnixSeconds,
+) -> Result<(), Refusal> {
+    let folded = rules.tokens.revoke_token(issuer, revocation, now, bound).await?;
+    if folded > 0 {
+        tracing::warn!(%issuer, client = revocation.client.as_ref().map(tracing::field::display), folded,
+            "the oldest revocations of a client became a not-before mark: it has more standing ones than max_revocations_per_client");
+    }
+    // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
+    let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
+    rules.node.apply(issuer, &[holder, Change::Revoked]);
+    Ok(())
+}
+
+/// Revokes everything of the client at one API: a not-before mark.
+///
+/// # Errors
+/// [`Refusal::UnknownApi`] and its kin, [`Refusal::Unavailable`].
+pub async fn revoke_at_api(
+    rules: &Rules,
+    place: &Place,
+    client: &AuthenticatedClient,
+    target: &Target,
+) -> Result<Revoked, Refusal> {
+    let api = choose_api(&place.issuer, client.view(), target)?;
+    let whose = Marked::ClientAtApi(client.view().client.id.clone(), api.name.clone());
+    let mark = set_mark(rules, place.issuer.name(), whose).await?;
+    Ok(Revoked::AtApi(api.name.clone(), mark))
+}
+
+/// "Everything issued until now is dead": sets the mark and lets this node know. Answers the mark.
+///
+/// # Errors
+/// [`Refusal::Unavailable`].
+pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Result<UnixSeconds, Refusal> {
+    let now = rules.clock.now();
+    let change = match &whose {
+        Marked::Issuer => Change::Issuer,
+        Marked::Client(id) | Marked::ClientAtApi(id, _) => Change::Client(id.clone()),
+        Marked::User(sub) => Change::User(sub.clone()),
+    };
+    let mark = Mark { whose, at: now + rules.limits.max_clock_skew };
+    let at = rules.tokens.mark(issuer, &mark, now).await?;
+    rules.node.apply(issuer, &[change]);
+    Ok(at)
+}
+
+/// The longest that an access token of this issuer may live.
+pub(crate) fn longest_lifetime(place: &Place) -> Seconds {
+    let usual = place.dialect.profile().token_lifetime;
+    place.issuer.apis.iter().map(|a| a.token_lifetime.unwrap_or(usual)).max().unwrap_or(usual)
+}

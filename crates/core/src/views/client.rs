@@ -1,0 +1,134 @@
+//! A client and a user, with what a node remembers of them.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use ficha_types::{ApiName, DialectName, ScopeSet, TokenId, UnixSeconds};
+
+use crate::{
+    ports::{ClientRow, UserRow},
+    records::{Api, Client},
+};
+
+/// A live token in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveEntry {
+    pub(crate) dialect: DialectName,
+    /// The API as it was: another value of it means that the scopes are to be worked out again.
+    pub(crate) api: Arc<Api>,
+    /// What was asked for, so that the same question finds it without working out the scopes.
+    pub(crate) asked: Option<ScopeSet>,
+    pub(crate) token: Arc<str>,
+    pub(crate) id: TokenId,
+    pub(crate) scope: Arc<str>,
+    pub(crate) issued_at: UnixSeconds,
+    pub(crate) expires_at: UnixSeconds,
+}
+
+/// A client, its marks, and what a node remembers of it.
+#[derive(Debug)]
+pub struct ClientView {
+    /// The declaration.
+    pub client: Client,
+    mark: Option<UnixSeconds>,
+    api_marks: Vec<(ApiName, UnixSeconds)>,
+    /// The ids of its secrets, as the log wants them.
+    pub(crate) secret_ids: Vec<Arc<str>>,
+    used_hours: Vec<AtomicI64>,
+    live: Mutex<Vec<LiveEntry>>,
+    /// Held while a live token is renewed: one signature per node and renewal.
+    pub(crate) renewal: tokio::sync::Mutex<()>,
+    under_way: Arc<AtomicU32>,
+    rate: Mutex<(Duration, f64)>,
+}
+
+/// One request of a client that is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<AtomicU32>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ClientView {
+    /// The view of a row.
+    #[must_use]
+    pub fn new(row: ClientRow) -> Self {
+        let secrets = &row.client.secrets;
+        Self {
+            mark: row.mark,
+            api_marks: row.api_marks,
+            secret_ids: secrets.iter().map(|s| s.id.as_str().into()).collect(),
+            used_hours: secrets.iter().map(|_| AtomicI64::new(0)).collect(),
+            live: Mutex::default(),
+            renewal: tokio::sync::Mutex::default(),
+            under_way: Arc::default(),
+            rate: Mutex::new((Duration::ZERO, f64::from(row.client.max_per_second.unwrap_or(0)))),
+            client: row.client,
+        }
+    }
+
+    /// The latest mark that covers its tokens at `api`.
+    #[must_use]
+    pub fn not_before(&self, api: &ApiName) -> Option<UnixSeconds> {
+        self.api_marks.iter().find(|(name, _)| name == api).map(|(_, at)| *at).max(self.mark)
+    }
+
+    /// Counts a request in; `None` when as many as it may have are under way.
+    pub(crate) fn begin(&self) -> Option<UnderWay> {
+        let permit = UnderWay(self.under_way.clone());
+        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
+        (before < self.client.max_concurrent).then_some(permit)
+    }
+
+    /// Takes one request from its rate; `false` when that is used up. `now` is monotonic.
+    pub(crate) fn within_rate(&self, now: Duration) -> bool {
+        let Some(per_second) = self.client.max_per_second.map(f64::from) else { return true };
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, left) = *rate;
+        let left = (left + now.saturating_sub(at).as_secs_f64() * per_second).min(per_second);
+        let granted = left >= 1.0;
+        *rate = (now, if granted { left - 1.0 } else { left });
+        granted
+    }
+
+    /// Whether this is the first use of its `n`th secret in this hour, as far as the view knows.
+    pub(crate) fn first_use_in_hour(&self, n: usize, now: UnixSeconds) -> bool {
+        let hour = now.0 / 3600;
+        self.used_hours.get(n).is_some_and(|seen| seen.swap(hour, Ordering::Relaxed) != hour)
+    }
+
+    /// The first live token that `fits`.
+    pub(crate) fn live(&self, fits: impl Fn(&LiveEntry) -> bool) -> Option<LiveEntry> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.iter().find(|e| fits(e)).cloned()
+    }
+
+    /// Remembers a live token, in the place of what it replaces; forgets those that have expired.
+    pub(crate) fn remember(&self, entry: LiveEntry, now: UnixSeconds) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|e| {
+            e.expires_at > now
+                && !(e.dialect == entry.dialect && e.api.name == entry.api.name && e.asked == entry.asked)
+        });
+        live.push(entry);
+        // Sixteen sets for an API, and as many ways to ask for them: beyond that the store has them.
+        if live.len() > 64 {
+            live.remove(0);
+        }
+    }
+}
+
+/// A user and the mark that covers the person's tokens.
+#[derive(Debug)]
+pub struct UserView {
+    /// The declaration and the mark.
+    pub row: UserRow,
+}

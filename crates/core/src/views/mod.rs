@@ -1,0 +1,14 @@
+//! What a running server makes of the records: keys parsed, marks and live tokens beside their owners. A view is of one
+//! moment and never altered, but for what it remembers of its own use.
+
+mod client;
+mod issuer;
+mod keys;
+mod node;
+
+pub(crate) use client::LiveEntry;
+pub use client::{ClientView, UserView};
+pub use issuer::{IssuerView, ViewError};
+pub(crate) use issuer::{open_signing_key, seal_signing_key, secret_digest};
+pub use keys::{KeyRing, LoadedKey};
+pub use node::{CacheSizes, Change, IssuerSlot, Node, Place};

@@ -1,0 +1,231 @@
+//! What a node holds in memory: who there is, found fast, and forgotten when it changes.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use ficha_types::{ClientId, IssuerName, Subject};
+use quick_cache::sync::Cache;
+
+use super::{ClientView, IssuerView, UserView};
+use crate::{
+    master::MasterKeys,
+    ports::{ClientStore, Dialect, StoreError},
+};
+
+/// The bounds of the caches, in entries.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheSizes {
+    /// Clients, over all issuers.
+    pub clients: usize,
+    /// Users, over all issuers.
+    pub users: usize,
+}
+
+/// Something that caches must forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The issuer's declaration, an API, a key, its own mark.
+    Issuer,
+    /// A client, or a mark of it.
+    Client(ClientId),
+    /// A user, or the person's mark.
+    User(Subject),
+    /// A token or a family was revoked.
+    Revoked,
+}
+
+/// An issuer's place in memory; stays while the process lives.
+#[derive(Debug)]
+pub struct IssuerSlot {
+    name: IssuerName,
+    view: ArcSwapOption<IssuerView>,
+    loading: tokio::sync::Mutex<()>,
+    epoch: AtomicU64,
+    slowest_hash_ms: AtomicU64,
+}
+
+impl IssuerSlot {
+    /// Whose place.
+    #[must_use]
+    pub fn name(&self) -> &IssuerName {
+        &self.name
+    }
+
+    /// Grows with every change of the issuer: what was worked out at another value may be out of date.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Milliseconds of the slowest check of a password so far.
+    pub(crate) fn slowest_hash_ms(&self) -> u64 {
+        self.slowest_hash_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_hash_ms(&self, ms: u64) {
+        self.slowest_hash_ms.fetch_max(ms, Ordering::Relaxed);
+    }
+}
+
+/// Where a request arrived: the issuer, and how it speaks there.
+#[derive(Clone)]
+pub struct Place {
+    /// The issuer as of now.
+    pub issuer: Arc<IssuerView>,
+    /// Its place in memory.
+    pub slot: Arc<IssuerSlot>,
+    /// The wire contract.
+    pub dialect: Arc<dyn Dialect>,
+}
+
+type ClientKey = (IssuerName, ClientId);
+type UserKey = (IssuerName, Subject);
+
+/// The memory of a node.
+pub struct Node {
+    store: Arc<dyn ClientStore>,
+    masters: Arc<MasterKeys>,
+    slots: RwLock<HashMap<IssuerName, Arc<IssuerSlot>>>,
+    declared: AtomicU64,
+    clients: Cache<ClientKey, Arc<ClientView>>,
+    users: Cache<UserKey, Arc<UserView>>,
+}
+
+impl Node {
+    /// A node that knows nobody yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn ClientStore>, masters: Arc<MasterKeys>, sizes: CacheSizes) -> Self {
+        Self {
+            store,
+            masters,
+            slots: RwLock::default(),
+            declared: AtomicU64::new(0),
+            clients: Cache::new(sizes.clients),
+            users: Cache::new(sizes.users),
+        }
+    }
+
+    /// The issuer's place in memory, made when there is none. Only for issuers that exist: places stay.
+    #[must_use]
+    pub fn slot(&self, name: &IssuerName) -> Arc<IssuerSlot> {
+        let read = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(slot) = read.get(name) {
+            return slot.clone();
+        }
+        drop(read);
+        let mut write = self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let new = || {
+            Arc::new(IssuerSlot {
+                name: name.clone(),
+                view: ArcSwapOption::empty(),
+                loading: tokio::sync::Mutex::default(),
+                epoch: AtomicU64::new(0),
+                slowest_hash_ms: AtomicU64::new(0),
+            })
+        };
+        write.entry(name.clone()).or_insert_with(new).clone()
+    }
+
+    /// The issuer as of now, from memory or the store; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when it had to be read and could not, or its keys can't be opened.
+    pub async fn issuer(&self, slot: &IssuerSlot) -> Result<Option<Arc<IssuerView>>, StoreError> {
+        if let Some(view) = slot.view.load_full() {
+            return Ok(Some(view));
+        }
+        let _one_at_a_time = slot.loading.lock().await;
+        if let Some(view) = slot.view.load_full() {
+            return Ok(Some(view));
+        }
+        let epoch = slot.epoch();
+        let Some(rows) = self.store.issuer(&slot.name).await? else { return Ok(None) };
+        let view = IssuerView::new(rows, &self.masters).map_err(|e| {
+            tracing::error!(issuer = %slot.name, error = %e, "an issuer can't be served");
+            StoreError::Unreachable(e.to_string())
+        })?;
+        let view = Arc::new(view);
+        slot.view.store(Some(view.clone()));
+        if slot.epoch() != epoch {
+            slot.view.store(None);
+        }
+        Ok(Some(view))
+    }
+
+    /// The client as of now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when it had to be read and could not.
+    pub async fn client(&self, slot: &IssuerSlot, id: &ClientId) -> Result<Option<Arc<ClientView>>, StoreError> {
+        let key = (slot.name.clone(), id.clone());
+        if let Some(view) = self.clients.get(&key) {
+            return Ok(Some(view));
+        }
+        let epoch = slot.epoch();
+        let Some(row) = self.store.client(&slot.name, id).await? else { return Ok(None) };
+        let view = Arc::new(ClientView::new(row));
+        // Two first requests at once: both go on with the one that is kept, so that renewals meet.
+        let kept = self.clients.get_or_insert_with(&key, || Ok::<_, StoreError>(view))?;
+        if slot.epoch() != epoch {
+            self.clients.remove(&key);
+        }
+        Ok(Some(kept))
+    }
+
+    /// The user as of now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when it had to be read and could not.
+    pub async fn user(&self, slot: &IssuerSlot, sub: &Subject) -> Result<Option<Arc<UserView>>, StoreError> {
+        let key = (slot.name.clone(), sub.clone());
+        if let Some(view) = self.users.get(&key) {
+            return Ok(Some(view));
+        }
+        let epoch = slot.epoch();
+        let Some(row) = self.store.user_by_subject(&slot.name, sub).await? else { return Ok(None) };
+        let view = Arc::new(UserView { row });
+        self.users.insert(key.clone(), view.clone());
+        if slot.epoch() != epoch {
+            self.users.remove(&key);
+        }
+        Ok(Some(view))
+    }
+
+    /// Forgets what a change made out of date. Called after its commit and before its answer.
+    pub fn apply(&self, issuer: &IssuerName, changes: &[Change]) {
+        let slot = self.slot(issuer);
+        // First the number, then the entries: who reads meanwhile sees the number move and keeps nothing.
+        slot.epoch.fetch_add(1, Ordering::AcqRel);
+        for change in changes {
+            match change {
+                Change::Issuer => {
+                    slot.view.store(None);
+                    self.declared.fetch_add(1, Ordering::AcqRel);
+                }
+                Change::Client(id) => drop(self.clients.remove(&(issuer.clone(), id.clone()))),
+                Change::User(sub) => drop(self.users.remove(&(issuer.clone(), sub.clone()))),
+                Change::Revoked => {}
+            }
+        }
+    }
+
+    /// Grows with every change of an issuer's declaration: a table of base URLs that was made at another value may be out of
+    /// date.
+    #[must_use]
+    pub fn declared(&self) -> u64 {
+        self.declared.load(Ordering::Acquire)
+    }
+
+    /// Entries held: issuers, clients, users.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (slots.len(), self.clients.len(), self.users.len())
+    }
+}

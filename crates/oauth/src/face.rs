@@ -1,0 +1,311 @@
+//! The face for clients: takes a request's bytes, finds the issuer, the dialect and the endpoint, and answers.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use ficha_core::{
+    Malformed, Refusal, Rules,
+    token::Caller,
+    views::{IssuerSlot, Place},
+};
+use ficha_telemetry::metrics::{Endpoint as EndpointLabel, metrics};
+use ficha_types::DialectName;
+use ficha_web::{AccessLine, Arrival, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded};
+use http::{
+    HeaderValue, Method, Request, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+    request::Parts,
+};
+use hyper::body::Body as HttpBody;
+
+use crate::{
+    dialect::{Answer, Asked, Compiled, DialectSet, Endpoint},
+    endpoints::{Told, introspect, jwks, metadata, revoke, token, vendor_revoke},
+    sites::{Found, Site, Sites},
+};
+
+/// What the face is told at the start.
+#[derive(Debug, Clone, Default)]
+pub struct FaceOptions {
+    /// The proxies that are believed.
+    pub proxies: TrustedProxies,
+    /// The bounds of a request's body.
+    pub body: BodyLimits,
+}
+
+/// The service for clients; cheap to clone.
+#[derive(Clone)]
+pub struct Face(Arc<Inner>);
+
+struct Inner {
+    rules: Arc<Rules>,
+    dialects: Arc<DialectSet>,
+    options: FaceOptions,
+    sites: ArcSwap<Sites>,
+    loading: tokio::sync::Mutex<()>,
+}
+
+/// A request whose place is known: what every endpoint gets.
+pub(crate) struct Call<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) place: &'a Place,
+    pub(crate) dialect: &'a Compiled,
+    dialects: &'a DialectSet,
+    pub(crate) caller: Caller,
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: &'a Bytes,
+}
+
+impl Call<'_> {
+    /// Another dialect than that of the base URL.
+    pub(crate) fn compiled(&self, name: &DialectName) -> Option<Arc<Compiled>> {
+        self.dialects.compiled(name)
+    }
+}
+
+/// What a request came to, with what its line in the log adds.
+struct Done {
+    response: Response,
+    endpoint: EndpointLabel,
+    told: Told,
+    slot: Option<Arc<IssuerSlot>>,
+}
+
+impl Face {
+    /// Reads every base URL.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn new(
+        rules: Arc<Rules>,
+        dialects: Arc<DialectSet>,
+        options: FaceOptions,
+    ) -> Result<Self, ficha_core::ports::StoreError> {
+        let sites = ArcSwap::from_pointee(Sites::load(&rules, &dialects).await?);
+        Ok(Self(Arc::new(Inner { rules, dialects, options, sites, loading: tokio::sync::Mutex::default() })))
+    }
+
+    /// Answers a request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        let Some(arrival) = parts.extensions.get::<Arrival>() else {
+            tracing::error!("a request without its arrival: the listener does not say how it came");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        // Read first, refuse then: an answer that overtakes the body is lost to many an HTTP/2 client.
+        let body = read_bounded(body, &self.0.options.body).await;
+        let origin = Origin::of(arrival, &parts, &self.0.options.proxies);
+        let client = origin.as_ref().map_or_else(|_| arrival.peer.ip(), |o| o.client);
+        let done = match origin {
+            Ok(origin) => self.0.dispatch(&parts, (body, arrival), &origin).await,
+            Err(bad) => {
+                tracing::debug!(error = %bad, "a request whose host or forwarding headers make no sense");
+                let refusal = Malformed::Host("The Host or forwarding headers are malformed.").into();
+                plain(&refusal, EndpointLabel::Other)
+            }
+        };
+        let line = AccessLine {
+            method: &parts.method,
+            path: parts.uri.path(),
+            status: done.response.status(),
+            client,
+            since: arrival.at,
+        };
+        metrics().request_duration.took(done.endpoint, line.duration());
+        log(&line, &done);
+        done.response
+    }
+}
+
+impl Inner {
+    async fn dispatch(
+        &self,
+        parts: &Parts,
+        (body, arrival): (Result<Bytes, BodyError>, &Arrival),
+        origin: &Origin,
+    ) -> Done {
+        let sites = self.sites().await;
+        let (site, endpoint) = match sites.find(origin.host.as_ref(), parts.uri.path()) {
+            Found::Endpoint(site, endpoint) => (site, endpoint),
+            Found::NoEndpoint(site) => {
+                let answer = site.dialect.render_refusal(&Refusal::NotFound, Asked::default());
+                return done(response(answer), EndpointLabel::Other, Told::refused(&Refusal::NotFound), Some(site));
+            }
+            Found::NoIssuer => return plain(&Refusal::NotFound, EndpointLabel::Other),
+            Found::NoHost => return plain(&Refusal::Misdirected, EndpointLabel::Other),
+        };
+        let label = label(endpoint);
+        let asked = Asked::of(endpoint, &parts.headers);
+        let refuse = |refusal: Refusal| {
+            token::count_refused(endpoint, asked.grant, &refusal);
+            done(response(site.dialect.render_refusal(&refusal, asked)), label, Told::refused(&refusal), Some(site))
+        };
+        if let Err(refusal) = admitted(site, origin, (endpoint, &parts.method)) {
+            return refuse(refusal);
+        }
+        let body = match body {
+            Ok(body) => body,
+            Err(BodyError::TooLarge(limit)) => return refuse(Refusal::TooLarge(limit)),
+            Err(BodyError::TimedOut | BodyError::Broken) => return refuse(Malformed::BodyBroken.into()),
+        };
+        let issuer = match self.rules.node.issuer(&site.slot).await {
+            Ok(Some(issuer)) => issuer,
+            Ok(None) => return refuse(Refusal::NotFound),
+            Err(error) => {
+                tracing::error!(issuer = %site.slot.name(), %error, "an issuer can't be read");
+                return refuse(Refusal::Unavailable);
+            }
+        };
+        let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone() };
+        let arrived = self.rules.clock.monotonic().saturating_sub(arrival.at.elapsed());
+        let call = Call {
+            rules: &self.rules,
+            place: &place,
+            dialect: &site.dialect,
+            dialects: &self.dialects,
+            caller: Caller { address: origin.client, arrived },
+            parts,
+            body: &body,
+        };
+        let (answer, told) = match endpoint {
+            Endpoint::Token => token::token(&call).await,
+            Endpoint::VendorRevoke => vendor_revoke::vendor_revoke(&call).await,
+            Endpoint::Revoke => revoke::revoke(&call).await,
+            Endpoint::Introspect => introspect::introspect(&call).await,
+            Endpoint::Jwks => jwks::jwks(&call),
+            Endpoint::Metadata => metadata::metadata(&call),
+        };
+        done(response(answer), label, told, Some(site))
+    }
+
+    /// The table of base URLs, made anew when an issuer was changed since. While that can't be, the old one goes on.
+    async fn sites(&self) -> arc_swap::Guard<Arc<Sites>> {
+        let sites = self.sites.load();
+        if sites.declared == self.rules.node.declared() {
+            return sites;
+        }
+        let _one_at_a_time = self.loading.lock().await;
+        if self.sites.load().declared != self.rules.node.declared() {
+            match Sites::load(&self.rules, &self.dialects).await {
+                Ok(fresh) => self.sites.store(Arc::new(fresh)),
+                Err(error) => tracing::error!(%error, "the base URLs can't be read: those of before go on"),
+            }
+        }
+        self.sites.load()
+    }
+}
+
+/// Secure transport and the method, before anything of the request is looked at.
+fn admitted(site: &Site, origin: &Origin, (endpoint, method): (Endpoint, &Method)) -> Result<(), Refusal> {
+    let secure = origin.secure || (site.allow_loopback_http && origin.is_bare_loopback());
+    if !secure {
+        return Err(Refusal::Insecure);
+    }
+    match endpoint {
+        Endpoint::Token | Endpoint::VendorRevoke | Endpoint::Revoke | Endpoint::Introspect
+            if method != Method::POST =>
+        {
+            Err(Refusal::Method("POST"))
+        }
+        Endpoint::Jwks | Endpoint::Metadata if method != Method::GET && method != Method::HEAD => {
+            Err(Refusal::Method("GET, HEAD"))
+        }
+        Endpoint::Token
+        | Endpoint::VendorRevoke
+        | Endpoint::Revoke
+        | Endpoint::Introspect
+        | Endpoint::Jwks
+        | Endpoint::Metadata => Ok(()),
+    }
+}
+
+fn label(endpoint: Endpoint) -> EndpointLabel {
+    match endpoint {
+        Endpoint::Token => EndpointLabel::Token,
+        Endpoint::VendorRevoke | Endpoint::Revoke => EndpointLabel::Revoke,
+        Endpoint::Introspect => EndpointLabel::Introspect,
+        Endpoint::Jwks => EndpointLabel::Jwks,
+        Endpoint::Metadata => EndpointLabel::Metadata,
+    }
+}
+
+fn done(response: Response, endpoint: EndpointLabel, told: Told, site: Option<&Arc<Site>>) -> Done {
+    Done { response, endpoint, told, slot: site.map(|s| s.slot.clone()) }
+}
+
+/// A refusal where no dialect is known: RFC 6749's form.
+fn plain(refusal: &Refusal, endpoint: EndpointLabel) -> Done {
+    let body =
+        serde_json::json!({ "error": refusal.code().as_str(), "error_description": refusal.description() }).to_string();
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    done((status, headers, body).into_response(), endpoint, Told::refused(refusal), None)
+}
+
+fn response(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// The one line of a request: what was asked and what came of it, never a token, a secret or a body.
+fn log(line: &AccessLine<'_>, done: &Done) {
+    let issuer = done.slot.as_ref().map_or("", |s| s.name().as_str());
+    match &done.told {
+        Told::Nothing => ficha_web::access!(*line, issuer),
+        Told::Refused(refusal) => ficha_web::access!(*line, issuer, refusal = *refusal),
+        Told::Issued(issued) => ficha_web::access!(
+            *line,
+            issuer,
+            dialect = issued.dialect.as_str(),
+            grant = issued.token.grant.as_str(),
+            client.id = issued.token.client.as_str(),
+            user = issued.token.user.as_ref().map(ficha_types::Subject::as_str),
+            api = issued.token.api.as_str(),
+            scope = &*issued.scope,
+            jti = issued.token.id.as_str(),
+            secret = issued.token.secret.as_deref(),
+            reused = issued.token.reused
+        ),
+        Told::Revoked { client, what } => {
+            ficha_web::access!(*line, issuer, client.id = client.as_str(), revoked = what.as_str())
+        }
+        Told::Introspected { api, active } => ficha_web::access!(*line, issuer, api = api.as_str(), active),
+    }
+}
+
+impl<B> tower::Service<Request<B>> for Face
+where
+    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let face = self.clone();
+        Box::pin(async move { Ok(face.answer(request).await) })
+    }
+}

@@ -1,0 +1,158 @@
+//! What a step needs from an engine, so that its queries, its decisions and the reading of its rows stand once.
+//!
+//! A step is an `async fn` over a [`Session`], inside a transaction that the engine opened for it. On SQLite none of its
+//! futures ever waits; on a server each statement is a journey.
+
+use std::{future::Future, str::FromStr, sync::OnceLock};
+
+use ficha_types::BadWord;
+use serde::de::DeserializeOwned;
+
+/// A statement as both engines take it, its parameters written `$1`, `$2` ..
+pub(crate) struct Query {
+    text: &'static str,
+    question: OnceLock<Box<str>>,
+}
+
+impl Query {
+    pub(crate) const fn new(text: &'static str) -> Self {
+        Self { text, question: OnceLock::new() }
+    }
+
+    /// With `?1` for `$1`: SQLite numbers `$n` by first appearance, so that `$2 … $1` would be bound the wrong way round.
+    pub(crate) fn question_marks(&self) -> &str {
+        self.question.get_or_init(|| {
+            let mut rest = self.text.chars().peekable();
+            let mut out = String::with_capacity(self.text.len());
+            while let Some(c) = rest.next() {
+                let parameter = c == '$' && rest.peek().is_some_and(char::is_ascii_digit);
+                out.push(if parameter { '?' } else { c });
+            }
+            out.into()
+        })
+    }
+}
+
+/// A parameter of a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+/// A word or a text as a parameter.
+pub(crate) fn text<T: AsRef<str> + ?Sized>(word: &T) -> Value<'_> {
+    Value::Text(word.as_ref())
+}
+
+/// A word that may be absent as a parameter.
+pub(crate) fn text_or_null<T: AsRef<str>>(word: Option<&T>) -> Value<'_> {
+    word.map_or(Value::Null, text)
+}
+
+/// A word whose absence is kept as an empty text: in a key.
+pub(crate) fn text_or_empty<T: AsRef<str>>(word: Option<&T>) -> Value<'_> {
+    word.map_or(Value::Text(""), text)
+}
+
+/// One row of an answer.
+pub(crate) trait Row {
+    fn int(&self, column: usize) -> Result<i64, Failure>;
+    fn text(&self, column: usize) -> Result<&str, Failure>;
+    fn bytes(&self, column: usize) -> Result<&[u8], Failure>;
+    fn is_null(&self, column: usize) -> Result<bool, Failure>;
+}
+
+/// A checked word out of a column.
+pub(crate) fn word<T: FromStr<Err = BadWord>>(row: &dyn Row, column: usize) -> Result<T, Failure> {
+    row.text(column)?.parse().map_err(|e: BadWord| Failure::damaged(&e))
+}
+
+/// A record out of a JSON column.
+pub(crate) fn record<T: DeserializeOwned>(row: &dyn Row, column: usize) -> Result<T, Failure> {
+    serde_json::from_str(row.text(column)?).map_err(|e| Failure::damaged(&e))
+}
+
+/// A record for a JSON column.
+pub(crate) fn json<T: serde::Serialize>(record: &T) -> Result<String, Failure> {
+    serde_json::to_string(record).map_err(|e| Failure::damaged(&e))
+}
+
+/// What `read` makes of a column, unless it is NULL.
+pub(crate) fn optional<T>(
+    row: &dyn Row,
+    column: usize,
+    read: fn(&dyn Row, usize) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    if row.is_null(column)? { Ok(None) } else { read(row, column).map(Some) }
+}
+
+/// An instant out of a column.
+pub(crate) fn instant(row: &dyn Row, column: usize) -> Result<ficha_types::UnixSeconds, Failure> {
+    row.int(column).map(ficha_types::UnixSeconds)
+}
+
+/// How a row is read.
+pub(crate) type Read<T> = fn(&dyn Row) -> Result<T, Failure>;
+
+/// An engine's transaction, as a step sees it.
+pub(crate) trait Session: Send {
+    /// Runs `query` and reads its first row, if there is one. What `RETURNING` tells is of a statement that ran to its end.
+    fn first<T: Send>(
+        &mut self,
+        query: &'static Query,
+        values: &[Value<'_>],
+        read: Read<T>,
+    ) -> impl Future<Output = Result<Option<T>, Failure>> + Send;
+
+    /// Runs `query` and reads every row.
+    fn all<T: Send>(
+        &mut self,
+        query: &'static Query,
+        values: &[Value<'_>],
+        read: Read<T>,
+    ) -> impl Future<Output = Result<Vec<T>, Failure>> + Send;
+
+    /// Runs `query`, which answers no rows; how many it touched.
+    fn run(&mut self, query: &'static Query, values: &[Value<'_>])
+    -> impl Future<Output = Result<u64, Failure>> + Send;
+}
+
+/// Whether `query` answered a row.
+pub(crate) async fn any<S: Session>(
+    session: &mut S,
+    query: &'static Query,
+    values: &[Value<'_>],
+) -> Result<bool, Failure> {
+    Ok(session.first(query, values, |_| Ok(())).await?.is_some())
+}
+
+/// Why a step came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It contradicts what is there: nothing of it stays, what waited beside it goes on.
+    Conflict(String),
+    /// A row can't be read back: likewise.
+    Damaged(String),
+    /// The engine failed: nothing of the transaction stays. `lost`: the connection is of no more use.
+    Engine { lost: bool, why: String },
+}
+
+impl Failure {
+    pub(crate) fn damaged(error: &dyn std::error::Error) -> Self {
+        Self::Damaged(format!("a row can't be read back: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_keep_their_numbers_and_other_dollars_stay() {
+        let query = Query::new("UPDATE t SET a = $2, b = '$' WHERE c = $1 AND d = $12");
+        assert_eq!(query.question_marks(), "UPDATE t SET a = ?2, b = '$' WHERE c = ?1 AND d = ?12");
+    }
+}

@@ -1,0 +1,11 @@
+//! The ports of ficha-core on SQLite.
+//!
+//! [`backend`] is the seam: what is above it (`queries`) stands once for every engine, what is below it (`sqlite`) is an
+//! engine's own: threads, locks, pragmas, migrations.
+
+mod backend;
+mod queries;
+mod sqlite;
+
+pub use queries::changes::ChangeRow;
+pub use sqlite::{OpenError, OpenOptions, SqliteStore};

@@ -1,0 +1,85 @@
+//! Not-before marks.
+
+use ficha_core::records::{Mark, Marked};
+use ficha_types::{IssuerName, UnixSeconds};
+
+use super::{
+    changes::{self, Change},
+    tokens::{self, Ends},
+};
+use crate::backend::{Failure, Query, Session, Value, instant, text};
+
+static SET: Query = Query::new(
+    "INSERT INTO marks (issuer, kind, owner, api, at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (issuer, kind, owner, api) DO UPDATE SET at = excluded.at WHERE marks.at < excluded.at RETURNING at",
+);
+static AT: Query = Query::new("SELECT at FROM marks WHERE issuer = $1 AND kind = $2 AND owner = $3 AND api = $4");
+
+/// What stands after a mark was set.
+pub(crate) struct Set {
+    pub(crate) at: UnixSeconds,
+    pub(crate) moved: bool,
+}
+
+/// Sets a mark, never moving one back, and ends the live tokens that the standing one covers. No change yet.
+pub(crate) async fn set<S: Session>(session: &mut S, issuer: &IssuerName, mark: &Mark) -> Result<Set, Failure> {
+    let [kind, owner, api] = place(&mark.whose);
+    let moved =
+        session.first(&SET, &[text(issuer), kind, owner, api, Value::Int(mark.at.0)], |row| instant(row, 0)).await?;
+    let at = match moved {
+        Some(at) => at,
+        None => standing(session, issuer, &mark.whose).await?.unwrap_or(mark.at),
+    };
+    match &mark.whose {
+        Marked::Issuer => tokens::end(session, issuer, Ends::Issuer, at).await?,
+        Marked::Client(client) => tokens::end(session, issuer, Ends::Client(client), at).await?,
+        Marked::ClientAtApi(client, api) => tokens::end(session, issuer, Ends::ClientAtApi(client, api), at).await?,
+        // A live token is a client's own: no user stands behind it.
+        Marked::User(_) => {}
+    }
+    Ok(Set { at, moved: moved.is_some() })
+}
+
+/// Sets a mark as a step of its own.
+pub(crate) async fn step<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    mark: &Mark,
+    now: UnixSeconds,
+) -> Result<UnixSeconds, Failure> {
+    let set = set(session, issuer, mark).await?;
+    if set.moved {
+        changes::add(session, issuer, &[change(&mark.whose)], now).await?;
+    }
+    Ok(set.at)
+}
+
+/// The mark that stands.
+pub(crate) async fn standing<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    whose: &Marked,
+) -> Result<Option<UnixSeconds>, Failure> {
+    let [kind, owner, api] = place(whose);
+    session.first(&AT, &[text(issuer), kind, owner, api], |row| instant(row, 0)).await
+}
+
+/// What a mark is in the feed.
+pub(crate) fn change(whose: &Marked) -> Change<'_> {
+    match whose {
+        Marked::Issuer => Change::of("mark_issuer", ""),
+        Marked::Client(client) => Change::of("mark_client", client.as_str()),
+        // Neither holds a colon.
+        Marked::ClientAtApi(client, api) => Change::of("mark_client", format!("{client}:{api}")),
+        Marked::User(sub) => Change::of("mark_user", sub.as_str()),
+    }
+}
+
+fn place(whose: &Marked) -> [Value<'_>; 3] {
+    match whose {
+        Marked::Issuer => [text("issuer"), text(""), text("")],
+        Marked::Client(client) => [text("client"), text(client), text("")],
+        Marked::ClientAtApi(client, api) => [text("client"), text(client), text(api)],
+        Marked::User(sub) => [text("user"), text(sub), text("")],
+    }
+}

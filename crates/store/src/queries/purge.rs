@@ -1,0 +1,57 @@
+//! Taking away rows whose time has passed.
+
+use std::collections::BTreeMap;
+
+use ficha_core::ports::PurgeReport;
+use ficha_types::{Seconds, UnixSeconds};
+
+use super::revocations;
+use crate::backend::{Failure, Query, Session, Value, optional, text};
+
+/// How long changes are kept.
+const CHANGES_FOR: Seconds = Seconds::days(1);
+
+static LIVE: Query = Query::new(
+    "DELETE FROM live_tokens WHERE (issuer, client, api, fingerprint) IN \
+     (SELECT issuer, client, api, fingerprint FROM live_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+);
+static FAMILIES: Query = Query::new(
+    "DELETE FROM families WHERE (issuer, family) IN \
+     (SELECT issuer, family FROM families WHERE keep_until <= $1 ORDER BY keep_until LIMIT $2)",
+);
+static REVOCATIONS: Query = Query::new(
+    "DELETE FROM revocations WHERE (issuer, id, api) IN \
+     (SELECT issuer, id, api FROM revocations WHERE until <= $1 ORDER BY until LIMIT $2) RETURNING issuer, client",
+);
+static CHANGES: Query = Query::new(
+    "DELETE FROM changes WHERE (issuer, number) IN \
+     (SELECT issuer, number FROM changes WHERE at <= $1 ORDER BY at LIMIT $2)",
+);
+
+/// Removes at most `limit` rows of each table.
+pub(crate) async fn purge<S: Session>(session: &mut S, now: UnixSeconds, limit: u32) -> Result<PurgeReport, Failure> {
+    let most = Value::Int(limit.into());
+    let until = |at: UnixSeconds| [Value::Int(at.0), most];
+    let live = session.run(&LIVE, &until(now)).await?;
+    let families = session.run(&FAMILIES, &until(now)).await?;
+    let gone = session
+        .all(&REVOCATIONS, &until(now), |row| {
+            let client = optional(row, 1, |row, column| Ok(row.text(column)?.to_owned()))?;
+            Ok((row.text(0)?.to_owned(), client))
+        })
+        .await?;
+    let revoked = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+    let mut by_client = BTreeMap::<_, u64>::new();
+    for (issuer, client) in gone {
+        if let Some(client) = client {
+            *by_client.entry((issuer, client)).or_default() += 1;
+        }
+    }
+    for ((issuer, client), gone) in &by_client {
+        revocations::less(session, [text(issuer), text(client)], *gone).await?;
+    }
+    let changes = session.run(&CHANGES, &until(now - CHANGES_FOR)).await?;
+    Ok(PurgeReport {
+        rows: vec![("live_tokens", live), ("families", families), ("revocations", revoked), ("changes", changes)],
+    })
+}

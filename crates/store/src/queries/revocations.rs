@@ -1,0 +1,127 @@
+//! Revocations of single tokens, and their folding into a mark.
+
+use ficha_core::{
+    ports::{Revocation, Standing},
+    records::{Mark, Marked},
+};
+use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, TokenId, UnixSeconds};
+
+use super::{
+    changes::{self, Change},
+    marks, tokens,
+};
+use crate::backend::{Failure, Query, Session, Value, any, instant, text, text_or_empty, text_or_null};
+
+static ADD: Query = Query::new(
+    "INSERT INTO revocations (issuer, id, api, client, issued_at, until) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (issuer, id, api) DO NOTHING RETURNING id",
+);
+static LENGTHEN: Query = Query::new(
+    "UPDATE revocations SET until = $4 WHERE issuer = $1 AND id = $2 AND api = $3 AND until < $4 RETURNING id",
+);
+static ONE_MORE: Query = Query::new(
+    "INSERT INTO revocation_counts (issuer, client, standing) VALUES ($1, $2, 1) \
+     ON CONFLICT (issuer, client) DO UPDATE SET standing = revocation_counts.standing + 1 RETURNING standing",
+);
+static LESS: Query =
+    Query::new("UPDATE revocation_counts SET standing = standing - $3 WHERE issuer = $1 AND client = $2");
+static NONE_LEFT: Query =
+    Query::new("DELETE FROM revocation_counts WHERE issuer = $1 AND client = $2 AND standing <= 0");
+static DROP_EXPIRED: Query = Query::new("DELETE FROM revocations WHERE issuer = $1 AND client = $2 AND until <= $3");
+static NTH_OLDEST: Query = Query::new(
+    "SELECT issued_at FROM revocations WHERE issuer = $1 AND client = $2 ORDER BY issued_at LIMIT 1 OFFSET $3",
+);
+static DROP_COVERED: Query =
+    Query::new("DELETE FROM revocations WHERE issuer = $1 AND client = $2 AND issued_at <= $3");
+static STANDING: Query = Query::new(
+    "SELECT 1 FROM revocations WHERE issuer = $1 AND id = $2 AND (api = '' OR api = $3) \
+     UNION ALL SELECT 1 FROM families WHERE issuer = $1 AND family = $4 AND ended > 0 LIMIT 1",
+);
+
+/// Revokes one token; how many revocations were folded.
+pub(crate) async fn revoke<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    revocation: &Revocation,
+    (now, fold_above): (UnixSeconds, u32),
+) -> Result<u64, Failure> {
+    let (id, api) = (text(&revocation.id), text_or_empty(revocation.api.as_ref()));
+    tokens::end_one(session, issuer, id, api).await?;
+    let whose = revocation.client.clone().map(Marked::Client);
+    if let Some(whose) = &whose {
+        // What the client's mark covers is dead already: it may be one that was folded, sent again.
+        if marks::standing(session, issuer, whose).await?.is_some_and(|mark| revocation.issued_at <= mark) {
+            return Ok(0);
+        }
+    }
+    let until = Value::Int(revocation.until.0);
+    let client = text_or_null(revocation.client.as_ref());
+    let added = any(session, &ADD, &[text(issuer), id, api, client, Value::Int(revocation.issued_at.0), until]).await?;
+    if !added && !any(session, &LENGTHEN, &[text(issuer), id, api, until]).await? {
+        return Ok(0);
+    }
+    let mut facts = vec![Change::of("token", revocation.id.as_str())];
+    let mut folded = 0;
+    if added && let Some(client) = &revocation.client {
+        folded = fold(session, issuer, client, (now, fold_above)).await?;
+        if folded > 0
+            && let Some(whose) = &whose
+        {
+            facts.push(marks::change(whose));
+        }
+    }
+    changes::add(session, issuer, &facts, now).await?;
+    Ok(folded)
+}
+
+/// Counts one more revocation of the client, and folds the oldest when there are too many: how many.
+async fn fold<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    client: &ClientId,
+    (now, above): (UnixSeconds, u32),
+) -> Result<u64, Failure> {
+    let whose = [text(issuer), text(client)];
+    let mut standing = session.first(&ONE_MORE, &whose, |row| row.int(0)).await?.unwrap_or_default();
+    let above = i64::from(above);
+    if standing <= above {
+        return Ok(0);
+    }
+    let [a, b] = whose;
+    let expired = session.run(&DROP_EXPIRED, &[a, b, Value::Int(now.0)]).await?;
+    less(session, whose, expired).await?;
+    standing -= i64::try_from(expired).unwrap_or(i64::MAX);
+    if standing <= above {
+        return Ok(0);
+    }
+    let last_to_go = Value::Int(standing - above - 1);
+    let Some(at) = session.first(&NTH_OLDEST, &[a, b, last_to_go], |row| instant(row, 0)).await? else {
+        return Ok(0);
+    };
+    let mark = Mark { whose: Marked::Client(client.clone()), at };
+    let at = marks::set(session, issuer, &mark).await?.at;
+    let folded = session.run(&DROP_COVERED, &[a, b, Value::Int(at.0)]).await?;
+    less(session, whose, folded).await?;
+    Ok(folded)
+}
+
+/// That many revocations of a client are gone.
+pub(super) async fn less<S: Session>(session: &mut S, whose: [Value<'_>; 2], gone: u64) -> Result<(), Failure> {
+    if gone > 0 {
+        let [a, b] = whose;
+        session.run(&LESS, &[a, b, Value::Int(i64::try_from(gone).unwrap_or(i64::MAX))]).await?;
+        session.run(&NONE_LEFT, &[a, b]).await?;
+    }
+    Ok(())
+}
+
+/// What stands against a token or its family.
+pub(crate) async fn standing<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    (id, family): (&TokenId, Option<&FamilyId>),
+    api: &ApiName,
+) -> Result<Standing, Failure> {
+    let values = [text(issuer), text(id), text(api), text_or_empty(family)];
+    Ok(if any(session, &STANDING, &values).await? { Standing::Revoked } else { Standing::Good })
+}

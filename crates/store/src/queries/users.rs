@@ -1,0 +1,119 @@
+//! Users.
+
+use ficha_core::{
+    ports::{Page, UserRow},
+    records::{PasswordHash, User},
+};
+use ficha_types::{IssuerName, Subject, Username};
+
+use super::{
+    changes::Change,
+    names::{self, Name},
+    operator,
+};
+use crate::backend::{Failure, Query, Row, Session, any, instant, json, optional, record, text};
+
+static BY_NAME: Query = Query::new(
+    "SELECT u.record, m.at FROM users u \
+     LEFT JOIN marks m ON m.issuer = u.issuer AND m.kind = 'user' AND m.owner = u.sub AND m.api = '' \
+     WHERE u.issuer = $1 AND u.name = $2",
+);
+static BY_SUB: Query = Query::new(
+    "SELECT u.record, m.at FROM users u \
+     LEFT JOIN marks m ON m.issuer = u.issuer AND m.kind = 'user' AND m.owner = u.sub AND m.api = '' \
+     WHERE u.issuer = $1 AND u.sub = $2",
+);
+static SOME: Query = Query::new("SELECT record FROM users WHERE issuer = $1 AND name > $2 ORDER BY name LIMIT $3");
+static SUB: Query = Query::new("SELECT sub FROM users WHERE issuer = $1 AND name = $2");
+static PUT: Query = Query::new(
+    "INSERT INTO users (issuer, name, sub, record) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (issuer, name) DO UPDATE SET sub = excluded.sub, record = excluded.record",
+);
+static RECORD: Query = Query::new("SELECT record FROM users WHERE issuer = $1 AND name = $2");
+/// Only while the row is the one that was read.
+static REPLACE: Query =
+    Query::new("UPDATE users SET record = $4 WHERE issuer = $1 AND name = $2 AND record = $3 RETURNING name");
+static REMOVE: Query = Query::new("DELETE FROM users WHERE issuer = $1 AND name = $2");
+
+/// A user by the name that is typed, by one statement: as of one moment.
+pub(crate) async fn by_name<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    name: &Username,
+) -> Result<Option<UserRow>, Failure> {
+    session.first(&BY_NAME, &[text(issuer), text(name)], read).await
+}
+
+/// A user by `sub`, likewise.
+pub(crate) async fn by_subject<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    sub: &Subject,
+) -> Result<Option<UserRow>, Failure> {
+    session.first(&BY_SUB, &[text(issuer), text(sub)], read).await
+}
+
+/// Users by name, after one.
+pub(crate) async fn some<S: Session>(session: &mut S, issuer: &IssuerName, page: &Page) -> Result<Vec<User>, Failure> {
+    session.all(&SOME, &[text(issuer), text(&page.after), operator::limit(page)], |row| record(row, 0)).await
+}
+
+/// Makes or replaces a user.
+pub(super) async fn put<'a, S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    user: &'a User,
+) -> Result<Change<'a>, Failure> {
+    let sub = user.sub.as_str();
+    if let Some(before) = sub_of(session, issuer, &user.name).await?
+        && before != sub
+    {
+        names::leave(session, issuer, &before, "user").await?;
+    }
+    names::take(session, issuer, Name { text: sub, kind: "user", owner: user.name.as_str() }).await?;
+    let record = json(user)?;
+    session.run(&PUT, &[text(issuer), text(&user.name), text(sub), text(&record)]).await?;
+    Ok(Change::declared("user", &user.name))
+}
+
+/// Replaces a password's hash by another one of the same password. No new declaration: the person may go on as before.
+pub(super) async fn upgrade<'a, S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    name: &'a Username,
+    (from, to): (&PasswordHash, &PasswordHash),
+) -> Result<Option<Change<'a>>, Failure> {
+    let place = [text(issuer), text(name)];
+    let Some(before) = session.first(&RECORD, &place, |row| Ok(row.text(0)?.to_owned())).await? else {
+        return Ok(None);
+    };
+    let mut user: User = serde_json::from_str(&before).map_err(|e| Failure::damaged(&e))?;
+    if user.password != *from {
+        return Ok(None);
+    }
+    user.password = to.clone();
+    let [a, b] = place;
+    let replaced = any(session, &REPLACE, &[a, b, text(&before), text(&json(&user)?)]).await?;
+    Ok(replaced.then(|| Change::of("user", name.as_str())))
+}
+
+/// Takes a user away. The mark stays: it outlives the person's record for the tokens' sake.
+pub(super) async fn remove<'a, S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    name: &'a Username,
+) -> Result<Change<'a>, Failure> {
+    if let Some(sub) = sub_of(session, issuer, name).await? {
+        names::leave(session, issuer, &sub, "user").await?;
+        session.run(&REMOVE, &[text(issuer), text(name)]).await?;
+    }
+    Ok(Change::declared("user", name))
+}
+
+async fn sub_of<S: Session>(session: &mut S, issuer: &IssuerName, name: &Username) -> Result<Option<String>, Failure> {
+    session.first(&SUB, &[text(issuer), text(name)], |row| Ok(row.text(0)?.to_owned())).await
+}
+
+fn read(row: &dyn Row) -> Result<UserRow, Failure> {
+    Ok(UserRow { user: record(row, 0)?, mark: optional(row, 1, instant)? })
+}

@@ -1,0 +1,108 @@
+//! Numbered changes of the tables: only ever added, each done once, in order.
+
+use std::fmt::Write;
+
+use ficha_jose::sha256;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open::OpenError;
+
+/// `fich` in the header of the file: whose database it is.
+const APPLICATION: i64 = 0x6669_6368;
+
+/// One change of the tables. `migrations/sqlite/NNNN_what.sql`; other engines have one of the same number and name.
+struct Migration {
+    number: i64,
+    name: &'static str,
+    text: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "tables", text: include_str!("../../migrations/sqlite/0001_tables.sql") }];
+
+/// What the file says of itself.
+struct Found {
+    application: i64,
+    version: i64,
+    objects: i64,
+}
+
+/// Brings the tables up to date.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found = Found {
+        application: number(connection, "PRAGMA application_id")?,
+        version: number(connection, "PRAGMA user_version")?,
+        objects: number(connection, "SELECT count(*) FROM sqlite_schema")?,
+    };
+    if found.application != APPLICATION && (found.application != 0 || found.version != 0 || found.objects != 0) {
+        return Err(OpenError::NotOurs);
+    }
+    let known = MIGRATIONS.last().map_or(0, |last| last.number);
+    if found.version > known {
+        return Err(OpenError::Newer { found: found.version, known });
+    }
+    if found.version > 0 {
+        check_done(connection, found.version)?;
+    }
+    for migration in MIGRATIONS.iter().filter(|m| m.number > found.version) {
+        run(connection, migration)?;
+    }
+    Ok(())
+}
+
+/// Fails when what was done is not what this binary would have done.
+fn check_done(connection: &Connection, version: i64) -> Result<(), OpenError> {
+    for migration in MIGRATIONS.iter().filter(|m| m.number <= version) {
+        let checksum =
+            connection.query_row("SELECT checksum FROM migrations WHERE number = ?1", [migration.number], |row| {
+                row.get::<_, String>(0)
+            });
+        match checksum {
+            Ok(checksum) if checksum == self::checksum(migration.text) => {}
+            Ok(_) | Err(rusqlite::Error::QueryReturnedNoRows) => {
+                return Err(OpenError::OtherTables { number: migration.number });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {}; \
+         CREATE TABLE IF NOT EXISTS migrations \
+         (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
+        migration.number
+    ))?;
+    transaction.execute_batch(migration.text)?;
+    transaction.execute(
+        "INSERT INTO migrations (number, name, checksum) VALUES (?1, ?2, ?3)",
+        (migration.number, migration.name, checksum(migration.text)),
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn number(connection: &Connection, question: &str) -> Result<i64, OpenError> {
+    Ok(connection.query_row(question, [], |row| row.get(0))?)
+}
+
+fn checksum(text: &str) -> String {
+    sha256(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_gaps() {
+        assert!(MIGRATIONS.iter().map(|m| m.number).eq(1..=i64::try_from(MIGRATIONS.len()).unwrap()));
+    }
+}

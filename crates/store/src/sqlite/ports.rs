@@ -1,0 +1,151 @@
+//! The ports: each method is a step of `queries`, on the writer's thread or a reader's.
+
+use ficha_core::{
+    ports::{
+        BoxFuture, ClientRow, ClientStore, Commit, FamilyUse, IssuerRows, Kept, LiveKey, LiveOffer, LiveRow,
+        OperatorStore, Page, PurgeReport, Revocation, SecretUse, Standing, StoreError, TokenStore, Trade, UpkeepStore,
+        UserRow,
+    },
+    records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
+};
+use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, Subject, TokenId, UnixSeconds, Username};
+
+use super::{SqliteStore, at_once};
+use crate::queries::{clients, families, issuers, keys, marks, operator, purge, revocations, tokens, users};
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+impl ClientStore for SqliteStore {
+    fn issuers(&self) -> Answer<'_, Vec<Issuer>> {
+        self.read(|s| at_once(issuers::all(s)))
+    }
+
+    fn issuer<'a>(&'a self, name: &'a IssuerName) -> Answer<'a, Option<IssuerRows>> {
+        let name = name.clone();
+        self.read(move |s| at_once(issuers::one(s, &name)))
+    }
+
+    fn client<'a>(&'a self, issuer: &'a IssuerName, id: &'a ClientId) -> Answer<'a, Option<ClientRow>> {
+        let (issuer, id) = (issuer.clone(), id.clone());
+        self.read(move |s| at_once(clients::one(s, &issuer, &id)))
+    }
+
+    fn user<'a>(&'a self, issuer: &'a IssuerName, name: &'a Username) -> Answer<'a, Option<UserRow>> {
+        let (issuer, name) = (issuer.clone(), name.clone());
+        self.read(move |s| at_once(users::by_name(s, &issuer, &name)))
+    }
+
+    fn user_by_subject<'a>(&'a self, issuer: &'a IssuerName, sub: &'a Subject) -> Answer<'a, Option<UserRow>> {
+        let (issuer, sub) = (issuer.clone(), sub.clone());
+        self.read(move |s| at_once(users::by_subject(s, &issuer, &sub)))
+    }
+}
+
+impl TokenStore for SqliteStore {
+    fn live_token<'a>(&'a self, issuer: &'a IssuerName, key: &'a LiveKey) -> Answer<'a, Option<LiveRow>> {
+        let (issuer, key) = (issuer.clone(), key.clone());
+        self.read(move |s| at_once(tokens::live(s, &issuer, &key)))
+    }
+
+    fn keep_live<'a>(&'a self, issuer: &'a IssuerName, key: &'a LiveKey, offer: &'a LiveOffer) -> Answer<'a, Kept> {
+        let (issuer, key, offer) = (issuer.clone(), key.clone(), offer.clone());
+        self.write(move |s| at_once(tokens::keep(s, &issuer, &key, &offer)))
+    }
+
+    fn trade_refresh<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, Trade> {
+        let (issuer, used) = (issuer.clone(), used.clone());
+        self.write(move |s| at_once(families::trade(s, &issuer, &used, now)))
+    }
+
+    fn revoke_token<'a>(
+        &'a self,
+        issuer: &'a IssuerName,
+        revocation: &'a Revocation,
+        now: UnixSeconds,
+        fold_above: u32,
+    ) -> Answer<'a, u64> {
+        let (issuer, revocation) = (issuer.clone(), revocation.clone());
+        self.write(move |s| at_once(revocations::revoke(s, &issuer, &revocation, (now, fold_above))))
+    }
+
+    fn revoke_family<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, ()> {
+        let (issuer, used) = (issuer.clone(), used.clone());
+        self.write(move |s| at_once(families::revoke(s, &issuer, &used, now)))
+    }
+
+    fn mark<'a>(&'a self, issuer: &'a IssuerName, mark: &'a Mark, now: UnixSeconds) -> Answer<'a, UnixSeconds> {
+        let (issuer, mark) = (issuer.clone(), mark.clone());
+        self.write(move |s| at_once(marks::step(s, &issuer, &mark, now)))
+    }
+
+    fn standing<'a>(
+        &'a self,
+        issuer: &'a IssuerName,
+        id: &'a TokenId,
+        family: Option<&'a FamilyId>,
+        api: &'a ApiName,
+    ) -> Answer<'a, Standing> {
+        let (issuer, id, family, api) = (issuer.clone(), id.clone(), family.cloned(), api.clone());
+        self.read(move |s| at_once(revocations::standing(s, &issuer, (&id, family.as_ref()), &api)))
+    }
+
+    fn family_standing<'a>(&'a self, issuer: &'a IssuerName, family: &'a FamilyId) -> Answer<'a, Standing> {
+        let (issuer, family) = (issuer.clone(), family.clone());
+        self.read(move |s| at_once(families::standing(s, &issuer, &family)))
+    }
+}
+
+impl OperatorStore for SqliteStore {
+    fn commit(&self, commit: Commit) -> Answer<'_, i64> {
+        self.write(move |s| at_once(operator::commit(s, &commit)))
+    }
+
+    fn clients<'a>(&'a self, issuer: &'a IssuerName, page: Page) -> Answer<'a, Vec<Client>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(clients::some(s, &issuer, &page)))
+    }
+
+    fn users<'a>(&'a self, issuer: &'a IssuerName, page: Page) -> Answer<'a, Vec<User>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(users::some(s, &issuer, &page)))
+    }
+
+    fn audit<'a>(&'a self, issuer: &'a IssuerName, limit: u32) -> Answer<'a, Vec<AuditEntry>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(operator::audit(s, &issuer, limit)))
+    }
+
+    fn note<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>> {
+        let name = name.to_owned();
+        self.read(move |s| at_once(operator::note(s, &name)))
+    }
+
+    fn set_note<'a>(&'a self, name: &'a str, value: &'a str) -> Answer<'a, ()> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.write(move |s| at_once(operator::set_note(s, &name, &value)))
+    }
+
+    fn sealing_keys(&self) -> Answer<'_, Vec<(IssuerName, SealedKey)>> {
+        self.read(|s| at_once(keys::all_sealing(s)))
+    }
+}
+
+impl UpkeepStore for SqliteStore {
+    fn purge(&self, now: UnixSeconds, limit: u32) -> Answer<'_, PurgeReport> {
+        self.write(move |s| at_once(purge::purge(s, now, limit)))
+    }
+
+    fn note_secret_uses<'a>(&'a self, uses: &'a [SecretUse]) -> Answer<'a, ()> {
+        let uses = uses.to_vec();
+        self.write(move |s| at_once(operator::note_secret_uses(s, &uses)))
+    }
+
+    fn secret_uses<'a>(&'a self, issuer: &'a IssuerName, owner: &'a str) -> Answer<'a, Vec<SecretUse>> {
+        let (issuer, owner) = (issuer.clone(), owner.to_owned());
+        self.read(move |s| at_once(operator::secret_uses(s, &issuer, &owner)))
+    }
+
+    fn probe(&self, now: UnixSeconds) -> Answer<'_, ()> {
+        self.write(move |s| at_once(operator::probe(s, now)))
+    }
+}

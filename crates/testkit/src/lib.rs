@@ -1,0 +1,14 @@
+//! What tests share: a clock to turn, chance to choose, and the suite that every storage backend passes.
+
+mod clock;
+mod entropy;
+#[expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "each function is a test: it may panic, and its name is what it says"
+)]
+pub mod store_suite;
+
+pub use clock::TestClock;
+pub use entropy::TestEntropy;

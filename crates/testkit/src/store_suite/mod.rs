@@ -1,0 +1,64 @@
+//! What every storage backend must do, as cases over `&dyn` ports. A backend's test file says how to make an empty
+//! store, and lists the cases; a case that it leaves out fails.
+
+pub mod families;
+pub mod live;
+pub mod marks;
+pub mod records;
+pub mod revocations;
+pub mod samples;
+pub mod upkeep;
+
+use std::collections::BTreeSet;
+
+use ficha_core::ports::{ClientStore, OperatorStore, TokenStore, UpkeepStore};
+
+/// Every storage port.
+pub trait Store: ClientStore + TokenStore + OperatorStore + UpkeepStore {}
+
+impl<T: ClientStore + TokenStore + OperatorStore + UpkeepStore> Store for T {}
+
+/// Makes a test of each listed case. `$empty` is an `async fn` that answers an empty store and what must live as long.
+///
+/// ```text
+/// store_suite!(empty_sqlite: families::rotation_is_no_change, marks::a_mark_never_moves_back);
+/// ```
+#[macro_export]
+macro_rules! store_suite {
+    ($empty:path: $($module:ident :: $case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let (store, _kept) = $empty().await;
+                $crate::store_suite::$module::$case(&store).await;
+            }
+        )+
+
+        #[test]
+        fn every_case_of_the_suite_is_listed() {
+            $crate::store_suite::assert_complete(&[$(concat!(stringify!($module), "::", stringify!($case))),+]);
+        }
+    };
+}
+
+/// Fails when a case of the suite is not in `listed`.
+pub fn assert_complete(listed: &[&str]) {
+    let sources = [
+        ("families", include_str!("families.rs")),
+        ("live", include_str!("live.rs")),
+        ("marks", include_str!("marks.rs")),
+        ("records", include_str!("records.rs")),
+        ("revocations", include_str!("revocations.rs")),
+        ("upkeep", include_str!("upkeep.rs")),
+    ];
+    let cases: BTreeSet<String> = sources
+        .iter()
+        .flat_map(|(module, source)| {
+            let names = source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next());
+            names.map(move |name| format!("{module}::{name}"))
+        })
+        .collect();
+    let listed: BTreeSet<String> = listed.iter().map(ToString::to_string).collect();
+    assert!(!cases.is_empty());
+    assert_eq!(cases.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "cases that no test runs");
+}

@@ -1,0 +1,12 @@
+//! The verifier from outside: tokens of ficha-jose and of another library, a real issuer on a port of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+mod introspection;
+mod issuer;
+mod key_cache;
+mod kinds;
+mod protect;
+mod tls;
+mod tokens;
+mod vouch;
