@@ -28,7 +28,12 @@ pub(crate) fn check(root: &Path) -> Result<()> {
             names.filter_map(|n| n.strip_prefix("ficha-")).map(str::to_owned).collect::<Vec<_>>()
         };
         if name == "testkit" {
-            wrong.extend(ours("dependencies").iter().filter(|d| line(d) < line("core")).map(|d| format!("testkit uses {d}, which stands above core")));
+            wrong.extend(
+                ours("dependencies")
+                    .iter()
+                    .filter(|d| line(d) < line("core"))
+                    .map(|d| format!("testkit uses {d}, which stands above core")),
+            );
             continue;
         }
         let Some(own) = line(&name) else {
@@ -40,7 +45,12 @@ pub(crate) fn check(root: &Path) -> Result<()> {
                 wrong.push(format!("{name} uses {used}, which does not stand on a lower line"));
             }
         }
-        wrong.extend(ours("dev-dependencies").iter().filter(|d| *d != "testkit" && line(d).is_none_or(|l| l <= own)).map(|d| format!("the tests of {name} use {d}, which does not stand on a lower line")));
+        wrong.extend(
+            ours("dev-dependencies")
+                .iter()
+                .filter(|d| *d != "testkit" && line(d).is_none_or(|l| l <= own))
+                .map(|d| format!("the tests of {name} use {d}, which does not stand on a lower line")),
+        );
     }
     if wrong.is_empty() {
         println!("arrows: all point down");

@@ -16,7 +16,7 @@ mod sections;
 
 pub use load::{Config, load, read};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeySource, read_master_key};
-pub use nearest::nearest;
+pub use nearest::{did_you_mean, nearest};
 pub use problem::{Place, Problem};
 pub use reference::reference_markdown;
 pub use sections::{CertificateFiles, Dialects, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls};

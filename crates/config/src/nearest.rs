@@ -8,8 +8,9 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     near.filter(|(steps, name)| *steps <= (name.chars().count() / 3).max(1)).map(|(_, name)| name)
 }
 
-/// `, did you mean NAME?` or nothing.
-pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+/// `, did you mean NAME?` with the nearest of `known`, or nothing when none is near.
+#[must_use]
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!(", did you mean {name}?"))
 }
 

@@ -56,7 +56,6 @@ impl<K: Hash + Eq + Clone> FailureBuckets<K> {
             failures.count
         })
     }
-
 }
 
 /// Several locks instead of one.
@@ -171,5 +170,4 @@ mod tests {
         assert!(buckets.used_up(&first, s(12)).is_some(), "still counts, though its entry is the oldest");
         assert!(buckets.used_up(&third, s(12)).is_some());
     }
-
 }

@@ -8,8 +8,8 @@ use crate::{
     guard::Guard,
     passwords::Passwords,
     ports::{
-        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StoreError, TokenStore, UpkeepStore,
-        UserRow,
+        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StoreError, TokenStore,
+        UpkeepStore, UserRow,
     },
     records::{AuditEntry, PasswordHash, User},
     refusal::Refusal,
@@ -75,7 +75,12 @@ impl Rules {
     }
 
     /// Keeps a new hash of a user's password, unless the password was changed meanwhile.
-    pub(crate) async fn upgrade_password(&self, place: &Place, user: &User, to: PasswordHash) -> Result<(), StoreError> {
+    pub(crate) async fn upgrade_password(
+        &self,
+        place: &Place,
+        user: &User,
+        to: PasswordHash,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let audit = AuditEntry {
             at: now,
@@ -86,7 +91,9 @@ impl Rules {
         };
         let edit = Edit::UpgradePassword { name: user.name.clone(), from: user.password.clone(), to };
         let issuer = place.issuer.name().clone();
-        self.operator.commit(Commit { issuer, edits: vec![edit], expect: Expect::Any, audit: vec![audit], now }).await?;
+        self.operator
+            .commit(Commit { issuer, edits: vec![edit], expect: Expect::Any, audit: vec![audit], now })
+            .await?;
         self.node.apply(place.issuer.name(), &[Change::User(user.sub.clone())]);
         Ok(())
     }

@@ -8,4 +8,4 @@ mod queries;
 mod sqlite;
 
 pub use queries::changes::ChangeRow;
-pub use sqlite::{OpenError, OpenOptions, SqliteStore};
+pub use sqlite::{OpenError, OpenFailure, OpenOptions, SqliteStore};

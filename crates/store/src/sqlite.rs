@@ -19,7 +19,7 @@ use std::{
 use ficha_core::ports::{BoxFuture, StoreError};
 use ficha_types::IssuerName;
 use futures_util::FutureExt;
-pub use open::OpenError;
+pub use open::{OpenError, OpenFailure};
 
 use self::{connection::Recipe, queue::Queue, readers::Readers, session::SqliteSession, writer::Writer};
 use crate::{
@@ -64,10 +64,14 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what is wrong and what to mend.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
+        Self::take_over(path, options).map_err(|why| OpenError { path: path.to_owned(), why })
+    }
+
+    fn take_over(path: &Path, options: &OpenOptions) -> Result<Self, OpenFailure> {
         let lock = open::lock(path)?;
         let recipe = Recipe { path: path.to_owned(), max_pages: options.max_pages, log_bound: options.log_bound };
         let first = open::prepare(&recipe)?;
-        let failed = |source| OpenError::Thread { source };
+        let failed = |source| OpenFailure::Thread { source };
         let readers =
             Readers::start(&recipe, options.readers.clamp(1, 16), Queue::new(options.queue)).map_err(failed)?;
         let writer = Writer::start(recipe, first, Queue::new(options.queue)).map_err(failed)?;

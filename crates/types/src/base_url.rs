@@ -64,7 +64,9 @@ impl FromStr for BaseUrl {
     fn from_str(s: &str) -> Result<Self, BadWord> {
         let text = s.strip_suffix('/').unwrap_or(s);
         let (any, parseable) = match text.split_once("://").map(|(_, rest)| rest) {
-            Some(rest) if rest.split('/').next().is_some_and(|a| a.ends_with(":*")) => (true, text.replacen(":*", "", 1)),
+            Some(rest) if rest.split('/').next().is_some_and(|a| a.ends_with(":*")) => {
+                (true, text.replacen(":*", "", 1))
+            }
             _ => (false, text.to_owned()),
         };
         let url = url::Url::parse(&parseable).map_err(|_| BAD)?;
@@ -74,7 +76,8 @@ impl FromStr for BaseUrl {
             _ => return Err(BAD),
         };
         let host = url.host_str().filter(|h| !h.is_empty()).ok_or(BAD)?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        let plain =
+            url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
         let prefix = if url.path() == "/" { "" } else { url.path() };
         let segments_ok = prefix.split('/').skip(1).all(|s| !s.is_empty() && !matches!(s, "." | ".."));
         // What `url` had to mend (dot segments, encodings) was not written as it will be compared.
@@ -130,7 +133,16 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        for bad in ["ftp://a", "https://", "https://a/b//c", "https://a?x=1", "https://u:p@a", "https://a/b#c", "a", "https://a/../b"] {
+        for bad in [
+            "ftp://a",
+            "https://",
+            "https://a/b//c",
+            "https://a?x=1",
+            "https://u:p@a",
+            "https://a/b#c",
+            "a",
+            "https://a/../b",
+        ] {
             assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
         }
     }

@@ -35,7 +35,7 @@ impl Act {
 }
 
 impl Said {
-    pub(super) fn new(action: &'static str, subject: impl ToString, detail: impl Into<String>) -> Self {
+    pub(super) fn new(action: &'static str, subject: &(impl ToString + ?Sized), detail: impl Into<String>) -> Self {
         Self { action, subject: subject.to_string(), detail: detail.into() }
     }
 }

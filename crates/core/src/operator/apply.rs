@@ -6,7 +6,7 @@ use ficha_jose::sha256;
 use ficha_types::{IssuerName, Secret, UnixSeconds};
 
 use super::{
-    Actor, DeclaredIssuer, DeclaredPassword, DeclaredUser, Declaration, Effect, Operator, OperatorError, Plan, Problem,
+    Actor, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredUser, Effect, Operator, OperatorError, Plan, Problem,
     Step,
     act::{Act, Said, TRIES},
     check::{self, Before},
@@ -68,8 +68,11 @@ impl Operator {
         }
         let mut plan = Plan { applied: carry_out, ..Plan::default() };
         for (declared, planned) in planned {
-            let (steps, unchanged) =
-                if carry_out { self.carry_out(actor, declared, planned).await? } else { (planned.steps, planned.unchanged) };
+            let (steps, unchanged) = if carry_out {
+                self.carry_out(actor, declared, planned).await?
+            } else {
+                (planned.steps, planned.unchanged)
+            };
             plan.steps.extend(steps);
             plan.unchanged += unchanged;
         }
@@ -216,9 +219,7 @@ impl Operator {
                 }
                 Ok((PasswordHash::new(String::new()), None, Some(password)))
             }
-            (DeclaredPassword::Plain(password), None) => {
-                Ok((PasswordHash::new(String::new()), None, Some(password)))
-            }
+            (DeclaredPassword::Plain(password), None) => Ok((PasswordHash::new(String::new()), None, Some(password))),
         }
     }
 
@@ -260,7 +261,8 @@ impl Operator {
         }
         // Marks go last: they stand on what the act has made.
         edits.sort_by_key(|edit| matches!(edit, Edit::PutMark(_)));
-        let said = |step: &Step| Said::new(action(step), format!("{} {}", step.kind, step.name), step.details.join("; "));
+        let said =
+            |step: &Step| Said::new(action(step), &format!("{} {}", step.kind, step.name), step.details.join("; "));
         Ok(Act { edits, audit: steps.iter().map(said).collect() })
     }
 }
@@ -291,7 +293,8 @@ impl Planned<'_> {
     fn apis(&mut self, declared: &DeclaredIssuer, before: &Before, operator: &Operator) -> Vec<Api> {
         let usual = operator.rules.dialects.dialect(&declared.dialect).map(|d| d.profile().algorithm);
         let kept = before.rows.as_ref().map_or(&[][..], |rows| &rows.apis);
-        let mut all: Vec<Api> = kept.iter().filter(|a| !declared.apis.iter().any(|d| d.name == a.name)).cloned().collect();
+        let mut all: Vec<Api> =
+            kept.iter().filter(|a| !declared.apis.iter().any(|d| d.name == a.name)).cloned().collect();
         for api in &declared.apis {
             let old = kept.iter().find(|a| a.name == api.name);
             let Some(usual) = usual else { continue };

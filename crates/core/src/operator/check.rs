@@ -7,7 +7,7 @@ use std::{
 
 use ficha_types::{ApiName, Audience, BaseUrl, ClientId, IssuerName, Port, Scope, ScopeSet, Seconds, Username};
 
-use super::{At, DeclaredIssuer, DeclaredPassword, DeclaredSecret, Declaration, Problem};
+use super::{At, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredSecret, Problem};
 use crate::{
     passwords::taken_in,
     ports::{Dialect, Dialects, IssuerRows},
@@ -46,7 +46,8 @@ pub(super) fn together(declaration: &Declaration, existing: &[Issuer]) -> Vec<Pr
         }
         for place in &issuer.places {
             if let Some(other) = urls.insert(place_key(&place.url), &issuer.name) {
-                let whose = if *other == issuer.name { "twice".to_owned() } else { format!("of the issuer {other} too") };
+                let whose =
+                    if *other == issuer.name { "twice".to_owned() } else { format!("of the issuer {other} too") };
                 problems.push(issuer.at.problem("base_urls", format!("{} is a base URL {whose}", place.url)));
             }
         }
@@ -165,7 +166,11 @@ impl Check<'_> {
             let is_client = declared.clients.iter().any(|c| c.id.as_str() == api.name.as_str())
                 || self.before.clients.contains_key(api.name.as_str());
             if is_client {
-                self.wrong(&api.at, "name", format!("{} is the id of a client: an API needs a name of its own", api.name));
+                self.wrong(
+                    &api.at,
+                    "name",
+                    format!("{} is the id of a client: an API needs a name of its own", api.name),
+                );
             }
             if api.token_lifetime.is_some_and(|life| life < Seconds(1) || life > LONGEST_LIFETIME) {
                 self.wrong(&api.at, "token_lifetime", "expected 1s to 30d");
@@ -209,9 +214,8 @@ impl Check<'_> {
                 self.wrong(&client.at, "grants", format!("no dialect of the issuer has the grant {grant}"));
             }
             let methods = client.auth_methods.iter().flatten();
-            let unknown_method = methods
-                .into_iter()
-                .find(|m| !self.dialects.iter().any(|d| d.profile().auth_methods.contains(m)));
+            let unknown_method =
+                methods.into_iter().find(|m| !self.dialects.iter().any(|d| d.profile().auth_methods.contains(m)));
             if let (Some(method), false) = (unknown_method, self.dialects.is_empty()) {
                 self.wrong(&client.at, "auth_methods", format!("no dialect of the issuer has the method {method}"));
             }

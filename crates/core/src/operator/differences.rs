@@ -26,8 +26,8 @@ impl Differences {
         self.field(name, (before, after), ToString::to_string);
     }
 
-    fn optional<T: PartialEq + ToString>(&mut self, name: &str, before: &Option<T>, after: &Option<T>) {
-        self.field(name, (before, after), |v| v.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
+    fn optional<T: PartialEq + ToString>(&mut self, name: &str, before: Option<&T>, after: Option<&T>) {
+        self.field(name, (&before, &after), |v| v.map_or_else(|| "none".to_owned(), ToString::to_string));
     }
 }
 
@@ -36,7 +36,7 @@ fn list<'a, T: ToString + 'a>(items: impl IntoIterator<Item = &'a T>) -> String 
     format!("[{}]", words.join(" "))
 }
 
-fn status(status: &Status) -> String {
+fn status(status: Status) -> String {
     match status {
         Status::Enabled => "enabled".into(),
         Status::Disabled => "disabled".into(),
@@ -57,17 +57,13 @@ pub(super) fn issuer(before: &Issuer, after: &Issuer) -> Vec<String> {
     };
     found.shown("dialect", &before.dialect, &after.dialect);
     found.field("base_urls", (&before.places, &after.places), urls);
-    found.optional("default_api", &before.default_api, &after.default_api);
+    found.optional("default_api", before.default_api.as_ref(), after.default_api.as_ref());
     found.shown("allow_loopback_http", &before.allow_loopback_http, &after.allow_loopback_http);
     found.shown("rsa_bits", &before.rsa_bits, &after.rsa_bits);
     let ms = |ms: &u32| format!("{ms}ms");
     let refusals = (&before.password_refusal_after_ms, &after.password_refusal_after_ms);
     found.field("password_refusal_after", refusals, ms);
-    found.shown(
-        "max_revocations_per_client",
-        &before.max_revocations_per_client,
-        &after.max_revocations_per_client,
-    );
+    found.shown("max_revocations_per_client", &before.max_revocations_per_client, &after.max_revocations_per_client);
     found.shown("outage_grace", &before.outage_grace, &after.outage_grace);
     found.0
 }
@@ -87,24 +83,24 @@ pub(super) fn api(before: &Api, after: &Api) -> Vec<String> {
 
 pub(super) fn client(before: &Client, after: &Client) -> Vec<String> {
     let mut found = Differences::default();
-    found.field("status", (&before.status, &after.status), status);
+    found.field("status", (&before.status, &after.status), |s| status(*s));
     let ids = |secrets: &Vec<crate::records::StoredSecret>| list(secrets.iter().map(|s| &s.id));
     found.field("secrets", (&before.secrets, &after.secrets), ids);
     found.field("grants", (&before.grants, &after.grants), |g| list(g));
     found.field("scopes", (&before.scopes, &after.scopes), |s| scopes(s));
     found.field("auth_methods", (&before.auth_methods, &after.auth_methods), |m| {
-        m.as_ref().map_or_else(|| "the dialect's".to_owned(), |m| list(m))
+        m.as_ref().map_or_else(|| "the dialect's".to_owned(), list)
     });
     found.shown("refresh_without_secret", &before.refresh_without_secret, &after.refresh_without_secret);
     found.silent("properties", &before.properties, &after.properties);
     found.shown("max_concurrent", &before.max_concurrent, &after.max_concurrent);
-    found.optional("max_per_second", &before.max_per_second, &after.max_per_second);
+    found.optional("max_per_second", before.max_per_second.as_ref(), after.max_per_second.as_ref());
     found.0
 }
 
 pub(super) fn user(before: &User, after: &User) -> Vec<String> {
     let mut found = Differences::default();
-    found.field("status", (&before.status, &after.status), status);
+    found.field("status", (&before.status, &after.status), |s| status(*s));
     found.silent("password", &before.password, &after.password);
     found.silent("origin of the password", &before.password_source, &after.password_source);
     found.field("scopes", (&before.scopes, &after.scopes), |s| scopes(s));

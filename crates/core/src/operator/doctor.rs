@@ -4,7 +4,10 @@
 use ficha_types::{Algorithm, GrantKind, IssuerName};
 use serde::{Deserialize, Serialize};
 
-use super::{Operator, OperatorError, slots::{dialects, slots}};
+use super::{
+    Operator, OperatorError,
+    slots::{dialects, slots},
+};
 use crate::{
     ports::{IssuerRows, Page},
     profile::RefreshMode,
@@ -134,7 +137,11 @@ impl Operator {
                     "a stolen one works until it expires, and nobody notices (RFC 9700 §2.2.2 and §4.14: rotate, or bind to the sender)",
                     "move its clients to a dialect that rotates; until then keep lifetimes short and revoke when in doubt",
                 );
-                findings.add(Severity::Warning, format!("the dialect {} keeps refresh tokens unrotated", dialect.name()), texts);
+                findings.add(
+                    Severity::Warning,
+                    format!("the dialect {} keeps refresh tokens unrotated", dialect.name()),
+                    texts,
+                );
             }
         }
         of_apis(findings, rows);
@@ -281,7 +288,10 @@ impl Clients {
             Severity::Note,
             ("client", &self.two_secrets),
             "has two secrets",
-            ("right during an exchange, needless afterwards", "remove the one that is no longer used (`ficha client secret list`)"),
+            (
+                "right during an exchange, needless afterwards",
+                "remove the one that is no longer used (`ficha client secret list`)",
+            ),
         );
         findings.for_all(
             Severity::Warning,

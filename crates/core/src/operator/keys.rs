@@ -136,6 +136,14 @@ impl Operator {
         Ok(self.rows(issuer).await?.keys.iter().map(|key| info(key, now)).collect())
     }
 
+    /// One key.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotFound`], [`OperatorError::Store`].
+    pub async fn key(&self, issuer: &IssuerName, kid: &Kid) -> Result<KeyInfo, OperatorError> {
+        Ok(info(find(&self.rows(issuer).await?, kid)?, self.rules.clock.now()))
+    }
+
     /// Makes the successors: published at once, signing a day later, or when promoted for an API's secret; answers them.
     ///
     /// # Errors
@@ -211,15 +219,20 @@ impl Operator {
             };
             let Some(api) = &row.api else {
                 let message = format!("{} is a private key: it never leaves the server", row.kid);
-                return Err(OperatorError::refused(message, "verifiers read the public half at /.well-known/jwks.json"));
+                return Err(OperatorError::refused(
+                    message,
+                    "verifiers read the public half at /.well-known/jwks.json",
+                ));
             };
             let sealing = Sealing::open(issuer, &rows.sealing, &self.masters)?;
             let secret = Secret::new(URL_SAFE_NO_PAD.encode(&*sealing.unseal(row)?));
-            let mut act = Act { edits: Vec::new(), audit: vec![Said::new("key.export", &row.kid, format!("API {api}"))] };
+            let mut act =
+                Act { edits: Vec::new(), audit: vec![Said::new("key.export", &row.kid, format!("API {api}"))] };
             if row.state == KeyState::Next && row.since == WHEN_PROMOTED {
                 act.edits.push(Edit::PutKey(KeyRow { since: WHEN_PROMOTED_EXPORTED, ..row.clone() }));
             }
-            let answer = ExportedKey { kid: row.kid.to_string(), api: api.to_string(), algorithm: row.algorithm, secret };
+            let answer =
+                ExportedKey { kid: row.kid.to_string(), api: api.to_string(), algorithm: row.algorithm, secret };
             if self.commit(actor, &rows, act).await? {
                 return Ok(answer);
             }
@@ -262,7 +275,12 @@ impl Operator {
     ///
     /// # Errors
     /// As in any act.
-    pub async fn key_withdraw(&self, actor: &Actor, issuer: &IssuerName, kid: &Kid) -> Result<Withdrawn, OperatorError> {
+    pub async fn key_withdraw(
+        &self,
+        actor: &Actor,
+        issuer: &IssuerName,
+        kid: &Kid,
+    ) -> Result<Withdrawn, OperatorError> {
         for _ in 0..TRIES {
             let rows = self.rows(issuer).await?;
             let now = self.rules.clock.now();
@@ -295,7 +313,8 @@ impl Operator {
             (false, KeyState::Next) => (KeyState::Next, later(&slot, now)),
             (false, KeyState::Active | KeyState::Retiring) => return Ok(None),
         };
-        let waiting = rows.keys.iter().filter(|key| slot.holds(key) && key.kid != row.kid && key.state == KeyState::Next);
+        let waiting =
+            rows.keys.iter().filter(|key| slot.holds(key) && key.kid != row.kid && key.state == KeyState::Next);
         if let (true, Some(waiting)) = (signs, waiting.max_by_key(|key| key.created_at)) {
             return Ok(Some(KeyRow { state, since, ..waiting.clone() }));
         }

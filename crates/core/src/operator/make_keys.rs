@@ -35,7 +35,8 @@ impl Operator {
         taken: &[KeyRow],
         needed: &[Needed],
     ) -> Result<Vec<KeyRow>, OperatorError> {
-        let style = self.rules.dialects.dialect(&issuer.dialect).map_or(KidStyle::Thumbprint, |d| d.profile().kid.clone());
+        let style =
+            self.rules.dialects.dialect(&issuer.dialect).map_or(KidStyle::Thumbprint, |d| d.profile().kid.clone());
         let (created_at, chance) = (self.rules.clock.now(), &*self.rules.chance);
         let mut rows: Vec<KeyRow> = taken.to_vec();
         for Needed { slot, state, since } in needed {
@@ -51,7 +52,11 @@ impl Operator {
     }
 
     /// From the stock, or made on a thread where it holds nobody up.
-    async fn make_key(&self, algorithm: Algorithm, bits: u32) -> Result<(SigningKey, Zeroizing<Vec<u8>>), OperatorError> {
+    async fn make_key(
+        &self,
+        algorithm: Algorithm,
+        bits: u32,
+    ) -> Result<(SigningKey, Zeroizing<Vec<u8>>), OperatorError> {
         let rsa = matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256);
         if rsa
             && bits == spares::BITS

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use ficha_types::{Algorithm, UnixSeconds};
 
 use super::{
-    DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredSecret,
-    check::MAX_SECRETS,
-    differences::policy_differs,
+    DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredSecret, check::MAX_SECRETS, differences::policy_differs,
     sealing::Sealing,
 };
 use crate::records::{Api, Client, Issuer, SecretOrigin, Status, StoredSecret};

@@ -68,6 +68,7 @@ pub struct ShownSecret {
     pub secret: Option<Secret>,
 }
 
+#[expect(clippy::ref_option, reason = "serde gives the field as it is")]
 fn shown<S: serde::Serializer>(secret: &Option<Secret>, s: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => exposed(secret, s),

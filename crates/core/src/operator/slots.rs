@@ -80,10 +80,7 @@ pub(crate) fn longest_life(row: &KeyRow, apis: &[Api], dialects: &[Arc<dyn Diale
 }
 
 /// The longest that an access token for one of `apis` may live.
-pub(crate) fn longest_lifetime<'a>(
-    apis: impl IntoIterator<Item = &'a Api>,
-    dialects: &[Arc<dyn Dialect>],
-) -> Seconds {
+pub(crate) fn longest_lifetime<'a>(apis: impl IntoIterator<Item = &'a Api>, dialects: &[Arc<dyn Dialect>]) -> Seconds {
     let usual = dialects.iter().map(|d| d.profile().token_lifetime).max().unwrap_or(Seconds::days(1));
     apis.into_iter().map(|api| api.token_lifetime.unwrap_or(usual)).max().unwrap_or(usual)
 }

@@ -92,8 +92,12 @@ impl Operator {
             }
         };
         let at = self.rules.clock.now() + self.rules.limits.max_clock_skew;
-        let act = Act::of(self.mark(marked), Said::new("token.revoke", subject, format!("everything until {at}")));
-        if self.commit_expecting(actor, (issuer, Expect::Any), act).await? { Ok(at) } else { Err(OperatorError::Contended) }
+        let act = Act::of(self.mark(marked), Said::new("token.revoke", &subject, format!("everything until {at}")));
+        if self.commit_expecting(actor, (issuer, Expect::Any), act).await? {
+            Ok(at)
+        } else {
+            Err(OperatorError::Contended)
+        }
     }
 
     /// Revokes one token of which only the `jti` is known: stands for the issuer's longest lifetime. Answers until when.
@@ -187,7 +191,9 @@ impl Operator {
         let name = place.issuer.name();
         match self.rules.tokens.standing(name, &facts.id, family.as_ref(), &read.api.name).await? {
             Standing::Good => {}
-            Standing::Revoked => against.push("it, or the refresh token beside which it was issued, was revoked".into()),
+            Standing::Revoked => {
+                against.push("it, or the refresh token beside which it was issued, was revoked".into());
+            }
         }
         Ok(Some(Read { kind: "access_token", sealed: None, against }))
     }
@@ -240,7 +246,8 @@ impl Operator {
         }
         let mark = latest_mark(place, &client, bearer.api, user.as_deref());
         if let Some(mark) = mark.filter(|mark| bearer.issued_at <= *mark) {
-            against.push(format!("everything issued until {mark} was revoked, and it was issued at {}", bearer.issued_at));
+            against
+                .push(format!("everything issued until {mark} was revoked, and it was issued at {}", bearer.issued_at));
         }
         Ok(against)
     }

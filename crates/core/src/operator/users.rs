@@ -32,6 +32,18 @@ pub struct UserSummary {
     pub scopes: BTreeMap<String, Vec<String>>,
 }
 
+impl UserSummary {
+    fn of(user: &User) -> Self {
+        let written = |set: &ScopeSet| set.iter().map(ToString::to_string).collect();
+        Self {
+            name: user.name.to_string(),
+            sub: user.sub.to_string(),
+            status: user.status,
+            scopes: user.scopes.iter().map(|(api, set)| (api.to_string(), written(set))).collect(),
+        }
+    }
+}
+
 /// A user who is to be added.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,14 +81,16 @@ impl Operator {
     /// [`OperatorError::NotFound`], [`OperatorError::Store`].
     pub async fn users(&self, issuer: &IssuerName, page: Page) -> Result<Vec<UserSummary>, OperatorError> {
         self.rows(issuer).await?;
-        let written = |set: &ScopeSet| set.iter().map(ToString::to_string).collect();
-        let summary = |user: User| UserSummary {
-            name: user.name.to_string(),
-            sub: user.sub.to_string(),
-            status: user.status,
-            scopes: user.scopes.iter().map(|(api, set)| (api.to_string(), written(set))).collect(),
-        };
-        Ok(self.rules.operator.users(issuer, page).await?.into_iter().map(summary).collect())
+        Ok(self.rules.operator.users(issuer, page).await?.iter().map(UserSummary::of).collect())
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// [`OperatorError::NotFound`], [`OperatorError::Store`].
+    pub async fn user(&self, issuer: &IssuerName, name: &Username) -> Result<UserSummary, OperatorError> {
+        self.rows(issuer).await?;
+        Ok(UserSummary::of(&self.user_row(issuer, name).await?.user))
     }
 
     /// Adds a user; answers the `sub` that was made.
@@ -112,16 +126,7 @@ impl Operator {
                 properties: new.properties.clone(),
                 password_source,
             };
-            let summary = UserSummary {
-                name: user.name.to_string(),
-                sub: user.sub.to_string(),
-                status: user.status,
-                scopes: user
-                    .scopes
-                    .iter()
-                    .map(|(api, set)| (api.to_string(), set.iter().map(ToString::to_string).collect()))
-                    .collect(),
-            };
+            let summary = UserSummary::of(&user);
             let said = Said::new("user.add", &new.name, format!("sub {}", user.sub));
             if self.commit(actor, &rows, Act::of(Edit::PutUser(user), said)).await? {
                 return Ok(summary);
@@ -172,7 +177,13 @@ impl Operator {
             password_source: source.or(user.password_source),
             ..user.clone()
         };
-        self.alter_user(actor, (issuer, name), (&alter, keep_tokens), Said::new("user.password", name, kept(keep_tokens))).await
+        self.alter_user(
+            actor,
+            (issuer, name),
+            (&alter, keep_tokens),
+            Said::new("user.password", name, kept(keep_tokens)),
+        )
+        .await
     }
 
     /// Disables a user; unless `keep_tokens`, everything issued in the person's name until now is dead.
@@ -186,19 +197,20 @@ impl Operator {
         keep_tokens: bool,
     ) -> Result<(), OperatorError> {
         let alter = |user: &User| User { status: Status::Disabled, ..user.clone() };
-        self.alter_user(actor, (issuer, name), (&alter, keep_tokens), Said::new("user.disable", name, kept(keep_tokens))).await
+        self.alter_user(
+            actor,
+            (issuer, name),
+            (&alter, keep_tokens),
+            Said::new("user.disable", name, kept(keep_tokens)),
+        )
+        .await
     }
 
     /// Enables a user. What a mark ended stays dead.
     ///
     /// # Errors
     /// As in any act.
-    pub async fn user_enable(
-        &self,
-        actor: &Actor,
-        issuer: &IssuerName,
-        name: &Username,
-    ) -> Result<(), OperatorError> {
+    pub async fn user_enable(&self, actor: &Actor, issuer: &IssuerName, name: &Username) -> Result<(), OperatorError> {
         let alter = |user: &User| User { status: Status::Enabled, ..user.clone() };
         self.alter_user(actor, (issuer, name), (&alter, true), Said::new("user.enable", name, "")).await
     }

@@ -92,11 +92,15 @@ pub async fn introspect(
         let good = seen.api == api.name && seen.token.exp > now;
         return Ok((api.name.clone(), if good { Introspection::Active(seen.token) } else { Introspection::Inactive }));
     }
-    let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok((api.name.clone(), Introspection::Inactive)) };
+    let Some(read) = read_access_token(place, &*rules.dialects, token) else {
+        return Ok((api.name.clone(), Introspection::Inactive));
+    };
     if read.api.name != api.name || read.facts.expires_at <= now {
         return Ok((api.name.clone(), Introspection::Inactive));
     }
-    let Some(username) = standing(rules, place, &api, &read).await? else { return Ok((api.name.clone(), Introspection::Inactive)) };
+    let Some(username) = standing(rules, place, &api, &read).await? else {
+        return Ok((api.name.clone(), Introspection::Inactive));
+    };
     let facts = read.facts;
     let token = Arc::new(ActiveToken {
         scope: facts.scope,

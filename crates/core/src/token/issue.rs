@@ -92,8 +92,8 @@ pub(crate) async fn issue(
         },
         Continues::Kept { token, .. } => Some(token),
         Continues::Rotating { spent, spend } => {
-            let used = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
-            let used_at = match rules.tokens.trade_refresh(place.issuer.name(), &used, now).await? {
+            let step = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
+            let used_at = match rules.tokens.trade_refresh(place.issuer.name(), &step, now).await? {
                 Trade::Done => now,
                 Trade::Repeated { used_at } => used_at,
                 Trade::Replayed => {

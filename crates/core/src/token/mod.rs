@@ -14,8 +14,8 @@ mod target;
 pub use answer::{AccessToken, Issued, TokenAnswer};
 pub use exchange::exchange;
 pub use introspect::{ActiveToken, Introspected, Introspection, introspect};
-pub use request::{Caller, Credentials, GrantRequest, Reading, Target, TokenRequest};
 pub use refresh::take_apart;
+pub use request::{Caller, Credentials, GrantRequest, Reading, Target, TokenRequest};
 pub use revoke::{Revoked, revoke_at_api, revoke_token, set_mark};
 
 pub(crate) use issue::latest_mark;

@@ -116,11 +116,11 @@ fn offer(
     (signed, now): (&Signed, UnixSeconds),
     (policy, mark): (Reuse, Option<UnixSeconds>),
 ) -> Result<LiveOffer, Refusal> {
-    let (number, sealer) = place.issuer.live_sealer().ok_or(Refusal::Unavailable)?;
+    let (number, with) = place.issuer.live_sealer().ok_or(Refusal::Unavailable)?;
     let mut nonce = [0; 12];
     rules.chance.fill(&mut nonce);
     let mut sealed = number.to_be_bytes().to_vec();
-    sealed.extend(sealer.seal(nonce, &identity(place.issuer.name(), key), signed.token.as_bytes()));
+    sealed.extend(with.seal(nonce, &identity(place.issuer.name(), key), signed.token.as_bytes()));
     let row = LiveRow {
         id: signed.id.clone(),
         sealed,
@@ -134,8 +134,8 @@ fn offer(
 
 fn open(place: &Place, key: &LiveKey, row: &LiveRow, scope: &Arc<str>) -> Option<Live> {
     let (number, sealed) = row.sealed.split_first_chunk::<2>()?;
-    let sealer = place.issuer.live_opener(u16::from_be_bytes(*number))?;
-    let plain = sealer.open(&identity(place.issuer.name(), key), sealed).ok()?;
+    let opener = place.issuer.live_opener(u16::from_be_bytes(*number))?;
+    let plain = opener.open(&identity(place.issuer.name(), key), sealed).ok()?;
     let token = std::str::from_utf8(&plain).ok()?.into();
     Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true })
 }

@@ -1,5 +1,3 @@
 //! What runs by itself.
 
-mod rotate_keys;
-
-pub use rotate_keys::rotate_due;
+pub mod rotate_keys;

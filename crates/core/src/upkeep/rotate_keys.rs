@@ -11,12 +11,13 @@ use crate::{
     views::Change,
 };
 
-/// Does what is due for the keys of `issuer` in one commit; answers in how many of them something changed. When an administrator
+/// Does what is due for the keys of `issuer` in one commit; answers how many turns were taken. When an administrator
 /// comes between, nothing is done, and the next call does it.
 ///
 /// # Errors
 /// [`StoreError::Unreachable`], [`StoreError::OutcomeUnknown`].
-pub async fn rotate_due(rules: &Rules, issuer: &IssuerName, now: UnixSeconds) -> Result<usize, StoreError> {
+pub async fn rotate_due(rules: &Rules, issuer: &IssuerName) -> Result<usize, StoreError> {
+    let now = rules.clock.now();
     let Some(rows) = rules.clients.issuer(issuer).await? else { return Ok(0) };
     let steps = due(rules, &rows, now);
     if steps.is_empty() {
@@ -118,10 +119,9 @@ mod tests {
     }
 
     fn becomes(row: &KeyRow, keys: &[KeyRow], slots: &[Slot]) -> Option<(KeyState, UnixSeconds)> {
-        match turn(row, (slots, keys), NOW)?.edit {
-            Edit::PutKey(row) => Some((row.state, row.since)),
-            other => panic!("{other:?}"),
-        }
+        let edit = turn(row, (slots, keys), NOW)?.edit;
+        let Edit::PutKey(row) = edit else { panic!("{edit:?}") };
+        Some((row.state, row.since))
     }
 
     fn es256() -> Vec<Slot> {

@@ -6,7 +6,7 @@ use ficha_types::DialectName;
 
 use super::{
     merge,
-    problem::{At, Problem, did_you_mean},
+    problem::{At, Problem},
     tree::{self, Table, Value},
 };
 
@@ -120,7 +120,7 @@ impl Shelf {
         };
         let found = text.parse::<DialectName>().ok().filter(|name| self.0.contains_key(name));
         let Some(name) = found else {
-            let near = did_you_mean(text, self.0.keys().map(DialectName::as_str));
+            let near = ficha_config::did_you_mean(text, self.0.keys().map(DialectName::as_str));
             let known: Vec<&str> = self.0.keys().map(DialectName::as_str).collect();
             return Err(problem(format!("there is no dialect {text:?}{near} (there are {})", known.join(", "))));
         };

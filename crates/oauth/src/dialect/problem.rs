@@ -53,56 +53,9 @@ impl Problems {
     }
 }
 
-/// `, did you mean NAME?` with the nearest of `known`, or nothing when none is near.
-pub(super) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let near = known.into_iter().map(|name| (distance(word, name), name)).min();
-    match near {
-        Some((steps, name)) if steps <= (name.chars().count() / 3).max(1) => format!(", did you mean {name}?"),
-        _ => String::new(),
-    }
-}
-
-/// Inserted, removed, exchanged and swapped characters from `a` to `b`, upper and lower case counted alike.
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).flat_map(char::to_lowercase).collect();
-    let b: Vec<char> = b.chars().take(64).flat_map(char::to_lowercase).collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            let swap = if swapped { at(&before, j - 1) + 1 } else { usize::MAX };
-            let exchange = at(&last, j) + usize::from(x != y);
-            row.push((at(&last, j + 1) + 1).min(at(&row, j) + 1).min(exchange).min(swap));
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_offered_only_when_it_is_near() {
-        let known = ["expires_in", "access_token", "scope"];
-        assert_eq!(did_you_mean("expire_in", known), ", did you mean expires_in?");
-        assert_eq!(did_you_mean("acces_tokne", known), ", did you mean access_token?");
-        assert_eq!(did_you_mean("Scope", known), ", did you mean scope?");
-        assert_eq!(did_you_mean("colour", known), "");
-        assert_eq!(did_you_mean("x", []), "");
-    }
-
-    #[test]
-    fn a_swap_is_one_step() {
-        assert_eq!(distance("tyep", "type"), 1);
-        assert_eq!(distance("", "type"), 4);
-        assert_eq!(distance("type", ""), 4);
-        assert_eq!(distance("kitten", "sitting"), 3);
-    }
 
     #[test]
     fn a_problem_reads_file_line_key_and_what_was_expected() {

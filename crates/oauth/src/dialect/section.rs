@@ -6,7 +6,7 @@ use ficha_types::{BadWord, Seconds};
 
 use super::{
     merge::join,
-    problem::{At, Problems, did_you_mean},
+    problem::{At, Problems},
     tree::{Entry, Node, Table, Value},
 };
 
@@ -148,7 +148,11 @@ impl<'t> Section<'t> {
         if let Ok(word) = text.parse() {
             return Some(word);
         }
-        let message = format!("expected {}, found {text:?}{}", or(names), did_you_mean(text, names.iter().copied()));
+        let message = format!(
+            "expected {}, found {text:?}{}",
+            or(names),
+            ficha_config::did_you_mean(text, names.iter().copied())
+        );
         self.problems.add(at, join(&self.path, &entry.key), message);
         None
     }
@@ -167,7 +171,7 @@ impl<'t> Section<'t> {
     pub(super) fn finish(self) {
         let known = self.known.borrow();
         for entry in self.table.0.iter().filter(|e| !known.contains(&e.key.as_str())) {
-            let near = did_you_mean(&entry.key, known.iter().copied());
+            let near = ficha_config::did_you_mean(&entry.key, known.iter().copied());
             let message = format!("unknown key{near} (there are {})", known.join(", "));
             self.problems.add(&entry.at, join(&self.path, &entry.key), message);
         }

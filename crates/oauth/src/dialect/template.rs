@@ -167,7 +167,7 @@ fn pieces<V: Variable>(text: &str) -> Result<Vec<Piece<V>>, String> {
 fn variable<V: Variable>(written: &str) -> Result<Piece<V>, String> {
     let (name, form) = written.split_once(':').map_or((written, None), |(name, form)| (name, Some(form)));
     let Some(variable) = V::of_name(name) else {
-        let near = super::problem::did_you_mean(name, V::NAMES.iter().copied());
+        let near = ficha_config::did_you_mean(name, V::NAMES.iter().copied());
         let all = if V::NAMES.is_empty() { String::new() } else { format!(" (there are {})", V::NAMES.join(", ")) };
         return Err(format!("there is no variable {{{name}}} here{near}{all}"));
     };

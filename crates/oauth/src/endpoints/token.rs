@@ -10,6 +10,7 @@ use crate::{
     face::Call,
 };
 
+#[tracing::instrument(level = "debug", skip_all, fields(issuer = %call.place.issuer.name(), dialect = %call.place.dialect.name()))]
 pub(crate) async fn token(call: &Call<'_>) -> (Answer, Told) {
     let sent = Sent { query: call.parts.uri.query(), headers: &call.parts.headers, body: call.body };
     let (request, asked) = match call.dialect.parse_token(sent) {
@@ -34,10 +35,11 @@ fn refuse(call: &Call<'_>, refusal: &Refusal, asked: Asked) -> (Answer, Told) {
 
 /// Counts a refusal, under the grant's own outcome at the token endpoint.
 pub(crate) fn count_refused(endpoint: Endpoint, grant: Option<GrantKind>, refusal: &Refusal) {
-    match refusal {
-        Refusal::TooManyFailures(_) => metrics().rate_limited.count(Limited::ClientFailures),
-        Refusal::TooMany(_) => metrics().rate_limited.count(Limited::ClientRate),
-        _ => {}
+    if matches!(refusal, Refusal::TooManyFailures(_)) {
+        metrics().rate_limited.count(Limited::ClientFailures);
+    }
+    if matches!(refusal, Refusal::TooMany(_)) {
+        metrics().rate_limited.count(Limited::ClientRate);
     }
     if endpoint == Endpoint::Token {
         metrics().token_answers.count((label(grant), outcome(refusal)));

@@ -103,10 +103,11 @@ fn malformed_basic_is_refused_where_it_is_taken_and_where_it_is_not() {
 fn two_secrets_are_refused_and_an_equal_client_id_is_not() {
     for dialect in all() {
         let (mut sent, body) = good(dialect.name().as_str());
-        let with = |more: &[(&str, &str)]| match body.strip_suffix('}') {
-            None => body.clone() + &more.iter().map(|(n, v)| format!("&{n}={v}")).collect::<String>(),
-            Some(rest) => {
-                rest.to_owned() + &more.iter().map(|(n, v)| format!(r#","{n}":"{v}""#)).collect::<String>() + "}"
+        let with = |more: &[(&str, &str)]| {
+            let listed = |one: fn(&(&str, &str)) -> String| more.iter().map(one).collect::<Vec<_>>().concat();
+            match body.strip_suffix('}') {
+                None => body.clone() + &listed(|(name, value)| format!("&{name}={value}")),
+                Some(rest) => rest.to_owned() + &listed(|(name, value)| format!(r#","{name}":"{value}""#)) + "}",
             }
         };
         if dialect.profile().auth_methods.contains(&AuthMethod::ClientSecretBasic) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ficha_jose::sha256;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::OpenError;
+use super::open::OpenFailure;
 
 /// `fich` in the header of the file: whose database it is.
 const APPLICATION: i64 = 0x6669_6368;
@@ -28,18 +28,18 @@ struct Found {
 }
 
 /// Brings the tables up to date.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenFailure> {
     let found = Found {
         application: number(connection, "PRAGMA application_id")?,
         version: number(connection, "PRAGMA user_version")?,
         objects: number(connection, "SELECT count(*) FROM sqlite_schema")?,
     };
     if found.application != APPLICATION && (found.application != 0 || found.version != 0 || found.objects != 0) {
-        return Err(OpenError::NotOurs);
+        return Err(OpenFailure::NotOurs);
     }
     let known = MIGRATIONS.last().map_or(0, |last| last.number);
     if found.version > known {
-        return Err(OpenError::Newer { found: found.version, known });
+        return Err(OpenFailure::Newer { found: found.version, known });
     }
     if found.version > 0 {
         check_done(connection, found.version)?;
@@ -51,7 +51,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
 }
 
 /// Fails when what was done is not what this binary would have done.
-fn check_done(connection: &Connection, version: i64) -> Result<(), OpenError> {
+fn check_done(connection: &Connection, version: i64) -> Result<(), OpenFailure> {
     for migration in MIGRATIONS.iter().filter(|m| m.number <= version) {
         let checksum =
             connection.query_row("SELECT checksum FROM migrations WHERE number = ?1", [migration.number], |row| {
@@ -60,7 +60,7 @@ fn check_done(connection: &Connection, version: i64) -> Result<(), OpenError> {
         match checksum {
             Ok(checksum) if checksum == self::checksum(migration.text) => {}
             Ok(_) | Err(rusqlite::Error::QueryReturnedNoRows) => {
-                return Err(OpenError::OtherTables { number: migration.number });
+                return Err(OpenFailure::OtherTables { number: migration.number });
             }
             Err(error) => return Err(error.into()),
         }
@@ -68,7 +68,7 @@ fn check_done(connection: &Connection, version: i64) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenError> {
+fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenFailure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {}; \
@@ -85,7 +85,7 @@ fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenErr
     Ok(())
 }
 
-fn number(connection: &Connection, question: &str) -> Result<i64, OpenError> {
+fn number(connection: &Connection, question: &str) -> Result<i64, OpenFailure> {
     Ok(connection.query_row(question, [], |row| row.get(0))?)
 }
 

@@ -4,10 +4,10 @@ use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi::SQLITE_IOERR_SHMSIZE};
 
 use super::{
     connection::{Recipe, beside, checkpoint},
@@ -15,11 +15,21 @@ use super::{
     session::SqliteSession,
 };
 
+/// A database that can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", path.display())]
+pub struct OpenError {
+    /// The database file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub why: OpenFailure,
+}
+
 /// Why a database can't be opened, and what to mend.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it.
-    #[error("another process uses the database (it holds the lock {0}): stop that one, or talk to it")]
+pub enum OpenFailure {
+    /// Another process has it: the lock that it holds.
+    #[error("another process uses the database (the lock: {0}): stop that one, or talk to it")]
     Held(String),
     /// The file or its folder can't be written.
     #[error("the database can't be written: give this user the right to write {0} and its folder")]
@@ -68,21 +78,21 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Anything else that SQLite says.
-    #[error("the database can't be opened: {0}")]
+    #[error("SQLite can't open it: {0}")]
     Sqlite(#[source] rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for OpenError {
+impl From<rusqlite::Error> for OpenFailure {
     fn from(error: rusqlite::Error) -> Self {
         let Some(code) = error.sqlite_error_code() else { return Self::Sqlite(error) };
         if code == ErrorCode::NotADatabase {
             Self::NotADatabase
         } else if code == ErrorCode::DatabaseCorrupt {
             Self::Damaged(error.to_string())
-        } else if code == ErrorCode::DiskFull {
+        } else if code == ErrorCode::DiskFull || error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) {
             Self::Full
         } else if [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked].contains(&code) {
-            Self::Held("of SQLite itself".to_owned())
+            Self::Held("in the file itself".to_owned())
         } else if code == ErrorCode::ReadOnly {
             Self::ReadOnly("it".to_owned())
         } else {
@@ -92,7 +102,7 @@ impl From<rusqlite::Error> for OpenError {
 }
 
 /// Makes the folder (0700) and the file (0600) where they are missing, and takes the lock that keeps others out.
-pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenFailure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| place(folder, e))?;
     }
@@ -100,20 +110,20 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = file(&lock_path)?;
     match lock.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::Held(lock_path.display().to_string())),
+        Err(TryLockError::WouldBlock) => return Err(OpenFailure::Held(lock_path.display().to_string())),
         Err(TryLockError::Error(source)) => return Err(place(&lock_path, source)),
     }
     // SQLite would open what it may not write for reading alone, and say so at the first write; and for the
     // superuser the system does not mind.
     let database = file(path)?;
     if database.metadata().map_err(|e| place(path, e))?.permissions().readonly() {
-        return Err(OpenError::ReadOnly(path.display().to_string()));
+        return Err(OpenFailure::ReadOnly(path.display().to_string()));
     }
     Ok(lock)
 }
 
 /// Opens the writing connection, checks what is there, and brings the tables up to date.
-pub(super) fn prepare(recipe: &Recipe) -> Result<SqliteSession, OpenError> {
+pub(super) fn prepare(recipe: &Recipe) -> Result<SqliteSession, OpenFailure> {
     let mut session = recipe.writer()?;
     migrate::migrate(&mut session.connection)?;
     checkpoint(&session)?;
@@ -121,23 +131,23 @@ pub(super) fn prepare(recipe: &Recipe) -> Result<SqliteSession, OpenError> {
     let expected = size("PRAGMA page_count")?.saturating_mul(size("PRAGMA page_size")?);
     let there = fs::metadata(&recipe.path).map_err(|e| place(&recipe.path, e))?.len();
     if i64::try_from(there).is_ok_and(|there| there < expected) {
-        return Err(OpenError::Damaged(format!("{there} bytes are there of {expected}")));
+        return Err(OpenFailure::Damaged(format!("{there} bytes are there of {expected}")));
     }
     Ok(session)
 }
 
-fn file(path: &Path) -> Result<File, OpenError> {
+fn file(path: &Path) -> Result<File, OpenFailure> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|e| place(path, e))
 }
 
-fn place(path: &Path, source: io::Error) -> OpenError {
+fn place(path: &Path, source: io::Error) -> OpenFailure {
     let place = path.display().to_string();
     if [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&source.kind()) {
-        OpenError::ReadOnly(place)
+        OpenFailure::ReadOnly(place)
     } else if [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded].contains(&source.kind()) {
-        OpenError::Full
+        OpenFailure::Full
     } else {
-        OpenError::Place { place, source }
+        OpenFailure::Place { place, source }
     }
 }

@@ -55,8 +55,8 @@ impl Drop for Writer {
 enum Ended {
     /// What each step answered stands.
     Answered,
-    /// Nothing of it was written.
-    Undone { lost: bool, why: String },
+    /// Nothing of it was written. `lost`: the connection is of no more use; `by_one`: a smaller one may do better.
+    Undone { lost: bool, by_one: bool, why: String },
     /// The commit failed without saying whether it did.
     Unknown { why: String },
 }
@@ -76,9 +76,9 @@ impl Work {
         loop {
             match queue.take(&mut jobs, GROUP, self.dirty.then_some(IDLE)) {
                 Taken::Some => {
-                    metrics().store_queue.set_count((), queue.len());
                     metrics().store_batch.was((), jobs.len());
                     self.group(&mut jobs);
+                    metrics().store_queue.set_count((), queue.len());
                     self.bound_log();
                 }
                 Taken::Idle => self.empty_log(),
@@ -93,7 +93,7 @@ impl Work {
     /// Commits `jobs` together; when that fails for want of room or the like, each by itself.
     fn group(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
         let ended = self.transaction(jobs);
-        if jobs.len() == 1 || !matches!(ended, Ended::Undone { lost: false, .. }) {
+        if jobs.len() == 1 || !matches!(ended, Ended::Undone { by_one: true, .. }) {
             return answer(jobs, &ended);
         }
         for job in jobs.drain(..) {
@@ -106,7 +106,7 @@ impl Work {
     fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Ended {
         let session = match self.session.take().map_or_else(|| self.recipe.writer(), Ok) {
             Ok(session) => self.session.insert(session),
-            Err(error) => return Ended::Undone { lost: true, why: error.to_string() },
+            Err(error) => return Ended::Undone { lost: true, by_one: false, why: error.to_string() },
         };
         self.dirty = true;
         let ended = transaction(session, jobs);
@@ -142,7 +142,8 @@ impl Work {
 /// Runs all `jobs` in one transaction; of one that contradicts what is there nothing stays.
 fn transaction(session: &mut SqliteSession, jobs: &mut [Box<dyn Job>]) -> Ended {
     if let Err(error) = session.control("BEGIN IMMEDIATE") {
-        return undone(session, failure(&error));
+        let (lost, why) = cause(failure(&error));
+        return Ended::Undone { lost, by_one: false, why };
     }
     let alone = jobs.len() == 1;
     for job in jobs.iter_mut() {
@@ -184,13 +185,20 @@ fn within_savepoint(session: &mut SqliteSession, job: &mut dyn Job) -> Result<Ra
 }
 
 /// Rolls back what SQLite has not rolled back by itself.
-fn undone(session: &SqliteSession, cause: Failure) -> Ended {
+fn undone(session: &SqliteSession, failure: Failure) -> Ended {
     let rolled_back = session.connection.is_autocommit() || session.control("ROLLBACK").is_ok();
-    let (lost, why) = match cause {
+    let (lost, why) = cause(failure);
+    let lost = lost || !rolled_back;
+    Ended::Undone { lost, by_one: !lost, why }
+}
+
+/// Whether the connection was lost, and why.
+fn cause(failure: Failure) -> (bool, String) {
+    match failure {
         Failure::Engine { lost, why } => (lost, why),
+        // Of a statement that steers the transaction: not what SQLite answers to one.
         Failure::Conflict(why) | Failure::Damaged(why) => (true, why),
-    };
-    Ended::Undone { lost: lost || !rolled_back, why }
+    }
 }
 
 fn answer(jobs: &mut Vec<Box<dyn Job>>, ended: &Ended) {

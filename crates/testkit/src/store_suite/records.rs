@@ -171,22 +171,25 @@ pub async fn of_racing_founders_one_is_done(store: &dyn Store) {
 
 pub async fn an_act_that_is_refused_in_its_middle_leaves_nothing(store: &dyn Store) {
     let name = founded(store, "acme").await;
-    let edits = vec![
-        Edit::PutClient(client("app2")),
-        Edit::PutMark(mark_of_app(NOON)),
-        // The name of an API.
-        Edit::PutClient(client("cards")),
-    ];
-    let half = Commit { audit: vec![audit("client.add")], ..act(&name, edits) };
-    // With others beside it, which are done.
-    let (refused, other) =
-        tokio::join!(store.commit(half), store.commit(act(&name, vec![Edit::PutClient(client("app3"))])));
-    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
-    assert_eq!(other.unwrap(), 4);
-    assert_eq!(store.client(&name, &word("app2")).await.unwrap(), None);
+    // Every other act is good: what is done beside the refused ones, maybe in one transaction, stays.
+    let acts = (0..40).map(|n| {
+        let mut edits = vec![Edit::PutClient(client(&format!("client-{n}")))];
+        if n % 2 == 1 {
+            // The name of an API.
+            edits.extend([Edit::PutMark(mark_of_app(NOON)), Edit::PutClient(client("cards"))]);
+        }
+        store.commit(Commit { audit: vec![audit("client.add")], ..act(&name, edits) })
+    });
+    for (n, done) in join_all(acts).await.into_iter().enumerate() {
+        let as_it_should = if n % 2 == 1 { matches!(done, Err(StoreError::Conflict(_))) } else { done.is_ok() };
+        assert!(as_it_should, "{n}: {done:?}");
+    }
+    let page = Page { after: "client".to_owned(), limit: 100 };
+    let clients = store.clients(&name, page).await.unwrap();
+    assert_eq!(clients.len(), 20, "{clients:?}");
     assert_eq!(store.client(&name, &app()).await.unwrap().unwrap().mark, None);
-    assert_eq!(store.audit(&name, 10).await.unwrap(), []);
-    assert_eq!(last_change(store, &name).await, 4);
+    assert_eq!(store.audit(&name, 100).await.unwrap().len(), 20);
+    assert_eq!(last_change(store, &name).await, 23);
 }
 
 pub async fn a_name_belongs_to_one_client_api_or_user(store: &dyn Store) {

@@ -1,0 +1,5 @@
+//! APIs.
+
+pub(super) mod get;
+pub(super) mod list;
+pub(super) mod secrets;

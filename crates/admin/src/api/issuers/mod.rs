@@ -1,0 +1,4 @@
+//! Issuers.
+
+pub(super) mod get;
+pub(super) mod list;

@@ -1,0 +1,159 @@
+//! `ficha dev`: everything at once with nothing set up.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use ficha_core::operator::{Actor, Operator, Surroundings};
+use ficha_oauth::FaceOptions;
+use ficha_telemetry::{LogOptions, logging};
+use ficha_verify::{Transport, Verifier};
+use ficha_web::{Arrival, CertStore, CertificateFiles, Listener, Shutdown};
+
+use crate::{
+    clock,
+    dev_certificates::{self, CA, CHAIN, KEY},
+    master, run, serve,
+    wire::{self, Opener},
+};
+
+/// The demo issuers, with `{https}` and `{http}` for the ports.
+const DEMO: &str = include_str!("../demo/issuers.toml");
+/// What is printed once everything answers.
+const WELCOME: &str = include_str!("../demo/welcome.txt");
+/// The issuer and the audience that the example API trusts.
+const EXAMPLE: (&str, &str) = ("pomelo", "https://auth-dev.pomelo.la");
+
+/// The options of `ficha dev`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DevArgs {
+    /// The data folder.
+    #[arg(long, default_value = "ficha-dev")]
+    pub(crate) data: PathBuf,
+    /// Where HTTPS answers; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    pub(crate) https: SocketAddr,
+    /// Where plain HTTP answers; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) http: SocketAddr,
+    /// Where the example API answers, by HTTPS; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8444")]
+    pub(crate) api: SocketAddr,
+    /// Where the operations port answers, or `off`.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    pub(crate) ops: String,
+    /// What to log: a level, or `target=level` pairs with commas.
+    #[arg(long, default_value = "info")]
+    pub(crate) log: String,
+}
+
+/// Sets everything up that is not there yet, and serves.
+pub(crate) async fn dev(args: DevArgs) -> Result<()> {
+    for address in [args.https, args.http, args.api] {
+        if !address.ip().is_loopback() {
+            bail!("`ficha dev` listens on the loopback only, its secrets are public: {address} is not there");
+        }
+    }
+    let _log = logging::init(LogOptions { filter: args.log.clone(), ..LogOptions::new(clock::wall) })?;
+    let shutdown = Shutdown::new();
+    let bind = |address| Listener::bind(address, &shutdown);
+    let (https, http, api) = (bind(args.https)?, bind(args.http)?, bind(args.api)?);
+    let ops = match args.ops.as_str() {
+        "off" => None,
+        address => Some(bind(
+            address.parse().with_context(|| format!("--ops {address}: expected an address and a port, or off"))?,
+        )?),
+    };
+    let ports =
+        Ports { https: https.local_addr()?.port(), http: http.local_addr()?.port(), api: api.local_addr()?.port() };
+    let data = prepare(&args.data)?;
+    let parts = wire::open(serve::opening(&wire::dev_config(&data)?, Opener::Dev)?).await?;
+    let operator = wire::operator(&parts, Surroundings { dev: true, ..Surroundings::default() });
+    declare_demo(&operator, ports.fill(DEMO, &data)).await?;
+    let files = CertificateFiles { chain: data.join(CHAIN), key: data.join(KEY) };
+    let certificates = CertStore::load(vec![files], clock::wall())?;
+    let plan = run::Plan {
+        data: data.clone(),
+        clients: vec![https.with_tls(certificates.clone()), http],
+        ops,
+        others: vec![(api.with_tls(certificates.clone()), example_api(&ports, &data)?)],
+        certificates: Some(certificates),
+        reload: Duration::from_secs(60),
+        face: FaceOptions::default(),
+        drain: Duration::ZERO,
+        finish: Duration::from_secs(5),
+        admin: ficha_admin::router(operator),
+    };
+    let up = || {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}\nficha is ready", ports.fill(WELCOME, &args.data).trim_end())?;
+        Ok(out.flush()?)
+    };
+    run::run(&parts, plan, (shutdown, up)).await
+}
+
+/// The ports, as they were bound.
+struct Ports {
+    https: u16,
+    http: u16,
+    api: u16,
+}
+
+impl Ports {
+    fn fill(&self, text: &str, data: &Path) -> String {
+        let ca = data.join(CA);
+        let shown = if ca.is_relative() { format!("./{}", ca.display()) } else { ca.display().to_string() };
+        text.replace("{https}", &self.https.to_string())
+            .replace("{http}", &self.http.to_string())
+            .replace("{api}", &self.api.to_string())
+            .replace("{ca}", &shown)
+    }
+}
+
+/// Declares the demo issuers, at the ports that were bound; what is there already stays.
+async fn declare_demo(operator: &Operator, text: String) -> Result<()> {
+    let no_files = |_: &Path| Err("the demo names no files".to_owned());
+    let declaration = ficha_admin::declaration::read(&[("demo".into(), text)], &no_files)
+        .map_err(|problems| wire::WrongUse::of(&problems))?;
+    operator.apply(&Actor::itself(), &declaration, true).await.context("the demo issuers")?;
+    Ok(())
+}
+
+/// The data folder with a master key, a CA and a certificate.
+fn prepare(data: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("the data folder {}", data.display()))?;
+    let data = data.canonicalize()?;
+    master::ensure_file(&data.join("master.key"))?;
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    names.extend(demo_hosts());
+    dev_certificates::ensure(&data, &names)?;
+    Ok(data)
+}
+
+/// The hosts by which the demo issuers answer without a prefix: what the vendors' pages call.
+fn demo_hosts() -> impl Iterator<Item = String> {
+    let aliases = DEMO.split('"').filter_map(|word| word.strip_prefix("https://")?.strip_suffix(":*"));
+    aliases.map(str::to_owned)
+}
+
+fn example_api(ports: &Ports, data: &Path) -> Result<axum::Router> {
+    let (issuer, audience) = EXAMPLE;
+    let ca = std::fs::read(data.join(CA))?;
+    let url = format!("https://localhost:{}/{issuer}", ports.https);
+    let verifier = Verifier::builder(&url, audience).root_ca_pem(&ca).build()?;
+    let router = cards_api::router(verifier, cards_api::PlainHttp::Refused);
+    Ok(router.layer(axum::middleware::map_request(|mut request: axum::extract::Request| async move {
+        let secure = request.extensions().get::<Arrival>().is_some_and(|a| a.tls);
+        request.extensions_mut().insert(if secure { Transport::Https } else { Transport::Http });
+        request
+    })))
+}

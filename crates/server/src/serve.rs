@@ -1,0 +1,150 @@
+//! `ficha serve`: production.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::{Context, Result};
+use ficha_config::{Config, LogFormat};
+use ficha_core::views::CacheSizes;
+use ficha_oauth::FaceOptions;
+use ficha_store::OpenOptions;
+use ficha_telemetry::{LogOptions, logging};
+use ficha_web::{BodyLimits, CertStore, CertificateFiles, Http2Limits, Limits, Listener, Shutdown, TrustedProxies};
+
+use crate::{
+    clock, master, run,
+    wire::{self, Opener, Opening, Sizes},
+};
+
+/// The options of `ficha serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Nothing is bound before everything is checked.
+pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
+    let Some(path) = args.config else {
+        return Err(wire::WrongUse("a configuration is needed: ficha serve --config ficha.toml (to look around with nothing set up: ficha dev)".into()).into());
+    };
+    let config = wire::load_config(&path)?;
+    let problems = config.check_files();
+    if !problems.is_empty() {
+        return Err(wire::WrongUse::of(&problems).into());
+    }
+    let _log = logging::init(LogOptions {
+        filter: config.telemetry.log.clone(),
+        format: match config.telemetry.format {
+            LogFormat::Json => ficha_telemetry::Format::Json,
+            LogFormat::Text => ficha_telemetry::Format::Text,
+        },
+        access: config.telemetry.access_log,
+        buffer: config.telemetry.buffer_bytes,
+        ..LogOptions::new(clock::wall)
+    })?;
+    let shutdown = Shutdown::new();
+    let certificates = certificates(&config)?;
+    let parts = wire::open(opening(&config, Opener::Serve)?).await?;
+    let (limits, proxies) = (limits(&config.limits), TrustedProxies::new(config.listen.trusted_proxies.clone()));
+    let bind = |address| {
+        Ok::<_, std::io::Error>(
+            Listener::bind(address, &shutdown)?.with_limits(limits.clone()).with_proxies(proxies.clone()),
+        )
+    };
+    let mut clients = Vec::new();
+    for address in &config.listen.https {
+        let listener = bind(*address)?;
+        clients.push(match &certificates {
+            Some(certificates) => listener.with_tls(certificates.clone()),
+            None => listener,
+        });
+    }
+    for address in &config.listen.http {
+        clients.push(bind(*address)?);
+    }
+    let ops = config.listen.ops.map(bind).transpose()?;
+    let mut bound = Vec::new();
+    for listener in clients.iter().chain(ops.as_ref()) {
+        bound.push(listener.local_addr()?.to_string());
+    }
+    let plan = run::Plan {
+        data: config.store.data.clone(),
+        clients,
+        ops,
+        others: Vec::new(),
+        certificates,
+        reload: config.tls.reload_s,
+        face: FaceOptions { proxies, body: body(&config.limits) },
+        drain: config.listen.drain_s,
+        finish: config.listen.shutdown_s,
+        admin: ficha_admin::router(wire::operator(&parts, wire::surroundings(&config))),
+    };
+    let up = || {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "listening at {}\nficha is ready", bound.join(", "))?;
+        Ok(out.flush()?)
+    };
+    run::run(&parts, plan, (shutdown, up)).await
+}
+
+/// What a configuration says about opening the store.
+pub(crate) fn opening(config: &Config, opener: Opener) -> Result<Opening> {
+    Ok(Opening {
+        opener,
+        data: config.store.data.clone(),
+        masters: master::of(&config.keys)?,
+        dialects: config.dialects.folder.clone(),
+        sizes: sizes(&config.limits),
+        store: OpenOptions { readers: config.store.readers, queue: config.store.queue, ..OpenOptions::default() },
+    })
+}
+
+fn sizes(limits: &ficha_config::Limits) -> Sizes {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let or_cores = |n: usize| if n == 0 { cores } else { n };
+    Sizes {
+        caches: CacheSizes { clients: limits.cached_clients, users: limits.cached_users },
+        introspections: limits.cached_introspections,
+        failures: limits.failure_counters,
+        signing: (or_cores(limits.signing_threads), limits.signing_queue),
+        hashing: (or_cores(limits.hashing_threads), limits.hashing_queue),
+        rules: ficha_core::Limits {
+            mark_wait: limits.mark_wait_s,
+            verifier_leeway: ficha_types::Seconds(i64::try_from(limits.verifier_leeway_s.as_secs()).unwrap_or(60)),
+            ..ficha_core::Limits::default()
+        },
+    }
+}
+
+fn certificates(config: &Config) -> Result<Option<std::sync::Arc<CertStore>>> {
+    if config.listen.https.is_empty() {
+        return Ok(None);
+    }
+    let files = config
+        .tls
+        .certificates
+        .iter()
+        .map(|c| CertificateFiles { chain: c.cert.clone(), key: c.key.clone() })
+        .collect();
+    Ok(Some(CertStore::load(files, clock::wall()).context("[tls] certificates")?))
+}
+
+fn body(limits: &ficha_config::Limits) -> BodyLimits {
+    BodyLimits { bytes: limits.body_bytes, within: limits.body_timeout_s, ..BodyLimits::default() }
+}
+
+fn limits(limits: &ficha_config::Limits) -> Limits {
+    Limits {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        handshake: limits.handshake_timeout_s,
+        header_read: limits.header_timeout_s,
+        header_bytes: limits.header_bytes,
+        idle: limits.idle_timeout_s,
+        request: limits.request_timeout_s,
+        answer_taken: limits.answer_timeout_s,
+        requests_per_connection: limits.requests_per_connection,
+        http2: Http2Limits { concurrent_streams: limits.http2_streams, ..Http2Limits::default() },
+    }
+}

@@ -1,0 +1,258 @@
+//! Putting the parts together: the store, the rules, the dialects. Time, chance and the environment are read here alone.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use ficha_config::Config;
+use ficha_core::{
+    Limits, Rules, SecretUses,
+    guard::Guard,
+    master::MasterKeys,
+    operator::{Operator, Routes, Spares, Surroundings},
+    passwords::Passwords,
+    ports::{BoxFuture, OperatorStore, StoreError},
+    records::Issuer,
+    signer::Signer,
+    token::Introspected,
+    views::{CacheSizes, Node},
+};
+use ficha_oauth::dialect::DialectSet;
+use ficha_store::{OpenOptions, SqliteStore};
+
+use crate::clock::{SystemClock, SystemEntropy};
+
+/// The database's name in the data folder.
+const DATABASE: &str = "ficha.db";
+/// The note that names the command that made the database.
+const MADE_BY: &str = "made_by";
+/// The note that names the master key.
+const MASTER: &str = "master";
+
+/// RSA keys on stock.
+const SPARES: usize = 2;
+
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opener {
+    /// `ficha dev`: its own databases only.
+    Dev,
+    /// `ficha serve`: never one that `dev` made, whose secrets are public.
+    Serve,
+    /// An administrator's command with no server running.
+    Command,
+}
+
+/// The bounds of queues and caches.
+#[derive(Debug, Clone)]
+pub(crate) struct Sizes {
+    pub(crate) caches: CacheSizes,
+    pub(crate) introspections: usize,
+    pub(crate) failures: usize,
+    /// Threads, and places in the queue before them.
+    pub(crate) signing: (usize, usize),
+    pub(crate) hashing: (usize, usize),
+    pub(crate) rules: Limits,
+}
+
+/// What is opened and how.
+pub(crate) struct Opening {
+    pub(crate) opener: Opener,
+    pub(crate) data: PathBuf,
+    pub(crate) masters: MasterKeys,
+    pub(crate) dialects: Option<PathBuf>,
+    pub(crate) sizes: Sizes,
+    pub(crate) store: OpenOptions,
+}
+
+/// What runs.
+pub(crate) struct Parts {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) dialects: Arc<DialectSet>,
+    pub(crate) masters: Arc<MasterKeys>,
+    /// RSA keys on stock, so that an issuer is made at once.
+    spares: usize,
+}
+
+/// Opens the embedded store under its lock and puts the rules on it.
+pub(crate) async fn open(opening: Opening) -> Result<Parts> {
+    let dialects = Arc::new(load_dialects(opening.dialects.as_deref())?);
+    let path = opening.data.join(DATABASE);
+    let opened = tokio::task::spawn_blocking({
+        let (path, options) = (path.clone(), opening.store);
+        move || SqliteStore::open(&path, &options)
+    });
+    let store = Arc::new(opened.await??);
+    let masters = Arc::new(opening.masters);
+    claim(&*store, (opening.opener, &path)).await?;
+    settle_master(&*store, &masters).await.with_context(|| format!("the database {}", path.display()))?;
+    let sizes = opening.sizes;
+    let rules = Rules {
+        clock: Arc::new(SystemClock::new()),
+        chance: Arc::new(SystemEntropy),
+        clients: store.clone(),
+        node: Node::new(store.clone(), masters.clone(), sizes.caches),
+        tokens: store.clone(),
+        operator: store.clone(),
+        upkeep: store,
+        dialects: dialects.clone(),
+        signer: Signer::new(sizes.signing.0, sizes.signing.1),
+        passwords: Passwords::new(sizes.hashing.0, sizes.hashing.1),
+        guard: Guard::new(sizes.failures),
+        secret_uses: SecretUses::default(),
+        introspected: Introspected::new(sizes.introspections),
+        limits: sizes.rules,
+    };
+    let spares = if opening.opener == Opener::Serve { SPARES } else { 0 };
+    Ok(Parts { rules: Arc::new(rules), dialects, masters, spares })
+}
+
+/// The dialects: the built-in ones and those of `folder`.
+pub(crate) fn load_dialects(folder: Option<&Path>) -> Result<DialectSet> {
+    Ok(DialectSet::load(folder).map_err(|e| WrongUse(e.to_string()))?)
+}
+
+/// Whether the database is one for `opener`; a new one becomes its own.
+async fn claim(store: &dyn OperatorStore, (opener, path): (Opener, &Path)) -> Result<()> {
+    let made_by = store.note(MADE_BY).await?;
+    match (opener, made_by.as_deref()) {
+        (Opener::Serve, Some("dev")) => bail!(
+            "{} was made by `ficha dev`: its clients and their secrets are public. Let `ficha serve` make one of its own in another data folder",
+            path.display()
+        ),
+        (Opener::Dev, Some("serve")) => bail!(
+            "{} was made by `ficha serve`: `ficha dev` leaves it alone. Name another folder with --data",
+            path.display()
+        ),
+        (Opener::Dev, None) => Ok(store.set_note(MADE_BY, "dev").await?),
+        (Opener::Serve | Opener::Command, None) => Ok(store.set_note(MADE_BY, "serve").await?),
+        (_, Some(_)) => Ok(()),
+    }
+}
+
+/// Checks that the master key fits the database. While it is being exchanged, every key that the old one sealed is sealed under
+/// the new one; only these, so it takes one commit an issuer.
+async fn settle_master(store: &dyn OperatorStore, masters: &MasterKeys) -> Result<()> {
+    match store.note(MASTER).await? {
+        None => {}
+        Some(id) if id == masters.id() => return Ok(()),
+        Some(id) if !masters.knows(&id) => bail!(
+            "its keys are sealed under the master key {id}, but the loaded one is {}: load the right file, or name the old one as previous_master_key_file to exchange them",
+            masters.id()
+        ),
+        Some(_) => reseal(store, masters).await?,
+    }
+    Ok(store.set_note(MASTER, masters.id()).await?)
+}
+
+async fn reseal(store: &dyn OperatorStore, masters: &MasterKeys) -> Result<()> {
+    use ficha_core::{
+        ports::{Commit, Edit, Expect},
+        records::AuditEntry,
+    };
+    let now = ficha_core::ports::Clock::now(&SystemClock::new());
+    let mut by_issuer = std::collections::BTreeMap::<_, Vec<Edit>>::new();
+    for (issuer, key) in store.sealing_keys().await? {
+        if let Some(key) = masters.reseal(&issuer, &key, &SystemEntropy)? {
+            by_issuer.entry(issuer).or_default().push(Edit::PutSealing(key));
+        }
+    }
+    for (issuer, edits) in by_issuer {
+        let audit = AuditEntry {
+            at: now,
+            actor: "ficha".into(),
+            action: "master.exchange".into(),
+            subject: issuer.to_string(),
+            detail: format!("{} keys were sealed under the master key {}", edits.len(), masters.id()),
+        };
+        store.commit(Commit { issuer, edits, expect: Expect::Any, audit: vec![audit], now }).await?;
+    }
+    Ok(())
+}
+
+/// Whether the store takes writes right now.
+pub(crate) async fn probe(rules: &Rules) -> Result<(), StoreError> {
+    rules.upkeep.probe(rules.clock.now()).await
+}
+
+/// Administration on `parts`.
+pub(crate) fn operator(parts: &Parts, surroundings: Surroundings) -> Arc<Operator> {
+    Arc::new(Operator {
+        rules: parts.rules.clone(),
+        masters: parts.masters.clone(),
+        spares: if parts.spares == 0 { Spares::none() } else { Spares::start(parts.spares) },
+        routes: Arc::new(BaseUrls(parts.dialects.clone())),
+        surroundings,
+    })
+}
+
+/// What `doctor` is told of the process.
+pub(crate) fn surroundings(config: &Config) -> Surroundings {
+    use std::os::unix::fs::PermissionsExt;
+    let mut secrets: Vec<_> = config.tls.certificates.iter().map(|c| c.key.clone()).collect();
+    secrets.push(config.store.data.join(DATABASE));
+    let others_may_read = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
+    Surroundings {
+        dev: false,
+        master_from_environment: matches!(config.keys.master, ficha_config::MasterKeySource::Environment { .. }),
+        readable_by_others: secrets.into_iter().filter(others_may_read).collect(),
+    }
+}
+
+/// The check of base URLs. The face reads them anew by itself when an issuer was changed.
+struct BaseUrls(Arc<DialectSet>);
+
+impl Routes for BaseUrls {
+    fn check(&self, issuers: &[Issuer]) -> Result<(), String> {
+        ficha_oauth::check_base_urls(issuers, &self.0).map_err(|clash| clash.to_string())
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A wrong use or configuration: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUse(pub(crate) String);
+
+impl WrongUse {
+    /// Several problems, a line each.
+    pub(crate) fn of<P: std::fmt::Display>(problems: &[P]) -> Self {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Self(lines.join("\n"))
+    }
+}
+
+/// The configuration at `path`, with the environment above it.
+pub(crate) fn load_config(path: &Path) -> Result<Config, WrongUse> {
+    ficha_config::load(path, std::env::vars_os()).map_err(|problems| WrongUse::of(&problems))
+}
+
+/// The store of `data` opened by an administrator's command, because no server runs there; the routes for administrators on it.
+pub(crate) async fn open_local(data: &Path, config: Option<&Path>) -> Result<Router> {
+    let config = match config {
+        Some(path) => load_config(path)?,
+        None => dev_config(data)?,
+    };
+    let surroundings = surroundings(&config);
+    let parts = open(crate::serve::opening(&config, Opener::Command)?).await?;
+    Ok(ficha_admin::router(operator(&parts, surroundings)))
+}
+
+/// The configuration of a data folder that stands for itself, as `ficha dev` makes one: the master key beside the database, and
+/// every default.
+pub(crate) fn dev_config(data: &Path) -> Result<Config, WrongUse> {
+    let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
+    let text = format!(
+        "[listen]\nhttps = []\nhttp = [\"127.0.0.1:0\"]\n[store]\ndata = {}\n[keys]\nmaster_key_file = {}\n",
+        quoted(data),
+        quoted(&data.join("master.key"))
+    );
+    ficha_config::read("ficha dev", &text, std::iter::empty::<(String, String)>())
+        .map_err(|problems| WrongUse::of(&problems))
+}
