@@ -1,6 +1,5 @@
 //! What is fuzzed: every parser that a stranger's bytes reach. `cargo fuzz run NAME` looks for new ones; the corpora run as
 //! ordinary tests (`crates/oauth/tests/corpora.rs`).
-#![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::{net::SocketAddr, sync::OnceLock, time::Instant};
 
@@ -28,22 +27,22 @@ fn body(data: &[u8], media_type: &'static str) {
     let _ = StandardForm::parse(Endpoint::Introspect, sent);
 }
 
-pub fn form(data: &[u8]) {
+pub(crate) fn form(data: &[u8]) {
     body(data, "application/x-www-form-urlencoded");
 }
 
-pub fn json(data: &[u8]) {
+pub(crate) fn json(data: &[u8]) {
     body(data, "application/json");
 }
 
-pub fn basic(data: &[u8]) {
+pub(crate) fn basic(data: &[u8]) {
     let mut headers = HeaderMap::new();
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     headers.insert(header::AUTHORIZATION, value);
     let _ = basic::credentials(&headers);
 }
 
-pub fn jwt(data: &[u8]) {
+pub(crate) fn jwt(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(parsed) = ficha_jose::Compact::parse(text) {
         let key = ficha_jose::VerifyingKey::from_secret(&[7; 32]).expect("32 bytes");
@@ -51,19 +50,19 @@ pub fn jwt(data: &[u8]) {
     }
 }
 
-pub fn refresh_token(data: &[u8]) {
+pub(crate) fn refresh_token(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = ficha_core::token::take_apart(text);
     let _ = ficha_jose::Compact::parse(text);
 }
 
-pub fn dialect_file(data: &[u8]) {
+pub(crate) fn dialect_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = DialectSet::check_text(&"fuzzed".parse().expect("a name"), text);
 }
 
 /// Lines of `name: value` as the headers of a request that a trusted proxy sent.
-pub fn forwarding(data: &[u8]) {
+pub(crate) fn forwarding(data: &[u8]) {
     let mut request = Request::builder().uri("/oauth/token");
     for line in data.split(|b| *b == b'\n').take(32) {
         let mut parts = line.splitn(2, |b| *b == b':');

@@ -137,6 +137,7 @@ impl Passwords {
         });
         if self.queue.try_send(job).is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
+            ficha_telemetry::metrics::metrics().hashing_rejected.count(());
             return Err(Refusal::Busy("hashing"));
         }
         answer.await.map_err(|_| Refusal::Busy("hashing"))

@@ -1,13 +1,17 @@
 //! Signing. One signature at a time is made where it is asked for; those that would wait go to threads of their own, so that
 //! no request waits behind signatures that it doesn't need.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-    mpsc::{SyncSender, TrySendError, sync_channel},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    time::Instant,
 };
 
 use ficha_jose::{KeyError, SigningKey, jws};
+use ficha_telemetry::metrics::metrics;
 use ficha_types::Algorithm;
 
 use crate::refusal::Refusal;
@@ -19,7 +23,7 @@ pub struct Signer {
     queue: SyncSender<Job>,
     inline: AtomicUsize,
     waiting: Arc<AtomicUsize>,
-    made: std::sync::atomic::AtomicU64,
+    made: AtomicU64,
 }
 
 impl Signer {
@@ -44,7 +48,7 @@ impl Signer {
                 tracing::error!(%error, "a signing thread could not be started");
             }
         }
-        Self { queue, inline: AtomicUsize::new(0), waiting: Arc::default(), made: std::sync::atomic::AtomicU64::new(0) }
+        Self { queue, inline: AtomicUsize::new(0), waiting: Arc::default(), made: AtomicU64::new(0) }
     }
 
     /// Signatures that wait.
@@ -83,9 +87,11 @@ impl Signer {
         let (done, answer) = tokio::sync::oneshot::channel();
         let (key, waiting) = (key.clone(), self.waiting.clone());
         waiting.fetch_add(1, Ordering::AcqRel);
+        let queued = Instant::now();
         let job: Job = Box::new(move || {
             // Nobody waits any more: the caller went away.
             if !done.is_closed() {
+                metrics().signing_wait.took((), queued.elapsed());
                 let _ = done.send(jws::compact(header.as_bytes(), claims.as_bytes(), &key));
             }
             waiting.fetch_sub(1, Ordering::AcqRel);
@@ -94,6 +100,7 @@ impl Signer {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.waiting.fetch_sub(1, Ordering::AcqRel);
+                metrics().signing_rejected.count(());
                 return Err(Refusal::Busy("signing"));
             }
         }

@@ -272,21 +272,21 @@ fn log(line: &AccessLine<'_>, done: &Done) {
     match &done.told {
         Told::Nothing => ficha_web::access!(*line, issuer),
         Told::Refused(refusal) => ficha_web::access!(*line, issuer, refusal = *refusal),
-        Told::Issued(issued) => ficha_web::access!(
+        Told::Issued(it) => ficha_web::access!(
             *line,
             issuer,
-            dialect = issued.dialect.as_str(),
-            grant = issued.token.grant.as_str(),
-            client.id = issued.token.client.as_str(),
-            user = issued.token.user.as_ref().map(ficha_types::Subject::as_str),
-            api = issued.token.api.as_str(),
-            scope = &*issued.scope,
-            jti = issued.token.id.as_str(),
-            secret = issued.token.secret.as_deref(),
-            reused = issued.token.reused
+            dialect = it.dialect.as_str(),
+            grant = it.token.grant.as_str(),
+            client.id = it.token.client.as_str(),
+            user = it.token.user.as_ref().map(ficha_types::Subject::as_str),
+            api = it.token.api.as_str(),
+            scope = &*it.scope,
+            jti = it.token.id.as_str(),
+            secret = it.token.secret.as_deref(),
+            reused = it.token.reused
         ),
         Told::Revoked { client, what } => {
-            ficha_web::access!(*line, issuer, client.id = client.as_str(), revoked = what.as_str())
+            ficha_web::access!(*line, issuer, client.id = client.as_str(), revoked = what.as_str());
         }
         Told::Introspected { api, active } => ficha_web::access!(*line, issuer, api = api.as_str(), active),
     }

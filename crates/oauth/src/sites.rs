@@ -145,7 +145,7 @@ pub enum Clash {
 ///
 /// # Errors
 /// The [`Clash`].
-pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Clash> {
+pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Box<Clash>> {
     let all: Vec<_> = issuers.iter().flat_map(|i| i.places.iter().map(move |p| (i, p))).collect();
     for (n, (issuer, place)) in all.iter().enumerate() {
         for (other_issuer, other) in all.iter().skip(n + 1) {
@@ -154,7 +154,7 @@ pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Clash> {
             }
             if place.url.prefix() == other.url.prefix() {
                 let (one, other) = (issuer.name.clone(), other_issuer.name.clone());
-                return Err(Clash::Equal { url: place.url.clone(), one, other });
+                return Err(Box::new(Clash::Equal { url: place.url.clone(), one, other }));
             }
             let longer_first = place.url.prefix().len() > other.url.prefix().len();
             let (long, short, of) = if longer_first { (place, other, other_issuer) } else { (other, place, issuer) };
@@ -164,7 +164,7 @@ pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Clash> {
                 let behind = path.strip_prefix(long.url.prefix());
                 if behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
                     let (shorter, longer) = (short.url.clone(), long.url.clone());
-                    return Err(Clash::Hidden { shorter, longer, path });
+                    return Err(Box::new(Clash::Hidden { shorter, longer, path }));
                 }
             }
         }

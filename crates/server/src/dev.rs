@@ -71,8 +71,8 @@ pub(crate) async fn dev(args: DevArgs) -> Result<()> {
     let ports =
         Ports { https: https.local_addr()?.port(), http: http.local_addr()?.port(), api: api.local_addr()?.port() };
     let data = prepare(&args.data)?;
-    let parts = wire::open(serve::opening(&wire::dev_config(&data)?, Opener::Dev)?).await?;
-    let operator = wire::operator(&parts, Surroundings { dev: true, ..Surroundings::default() });
+    let node = wire::open(serve::opening(&wire::dev_config(&data)?, Opener::Dev)?).await?;
+    let operator = wire::operator(&node, Surroundings { dev: true, ..Surroundings::default() });
     declare_demo(&operator, ports.fill(DEMO, &data)).await?;
     let files = CertificateFiles { chain: data.join(CHAIN), key: data.join(KEY) };
     let certificates = CertStore::load(vec![files], clock::wall())?;
@@ -82,7 +82,7 @@ pub(crate) async fn dev(args: DevArgs) -> Result<()> {
         ops,
         others: vec![(api.with_tls(certificates.clone()), example_api(&ports, &data)?)],
         certificates: Some(certificates),
-        reload: Duration::from_secs(60),
+        reload: Duration::from_mins(1),
         face: FaceOptions::default(),
         drain: Duration::ZERO,
         finish: Duration::from_secs(5),
@@ -93,7 +93,7 @@ pub(crate) async fn dev(args: DevArgs) -> Result<()> {
         writeln!(out, "{}\nficha is ready", ports.fill(WELCOME, &args.data).trim_end())?;
         Ok(out.flush()?)
     };
-    run::run(&parts, plan, (shutdown, up)).await
+    run::run(&node, plan, (shutdown, up)).await
 }
 
 /// The ports, as they were bound.

@@ -19,15 +19,15 @@ pub(crate) const KEY: &str = "server.key";
 
 /// How long both last. The CA's key is thrown away: it can sign nothing more.
 const LASTS: Duration = Duration::from_hours(24 * 365);
-/// With less left they are made anew.
-const LEFT: Duration = Duration::from_hours(24 * 30);
+/// When older they are made anew.
+const OLD: Duration = Duration::from_hours(24 * 335);
 
 /// Makes CA and certificate for `names` in `data`, unless they are there and last.
 pub(crate) fn ensure(data: &Path, names: &[String]) -> Result<()> {
     let made = data.join(CHAIN);
     let age = fs::metadata(&made).and_then(|m| m.modified()).ok().and_then(|at| clock::wall().duration_since(at).ok());
     let there = [CA, CHAIN, KEY].iter().all(|f| data.join(f).exists());
-    if there && age.is_some_and(|age| age < LASTS - LEFT) {
+    if there && age.is_some_and(|age| age < OLD) {
         return Ok(());
     }
     let not_after = (clock::wall() + LASTS).into();

@@ -1,7 +1,9 @@
 //! ficha: the OAuth 2.0 token service that a company with an API runs in front of it.
 
 mod admin_socket;
+mod cli;
 mod clock;
+mod commands;
 mod dev;
 mod dev_certificates;
 mod master;
@@ -11,17 +13,39 @@ mod serve;
 mod upkeep;
 mod wire;
 
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
 use clap::Parser;
-#[derive(Parser)]
-enum Tmp {
-    Dev(dev::DevArgs),
-    Serve(serve::ServeArgs),
-}
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
-    match Tmp::parse() {
-        Tmp::Dev(a) => dev::dev(a).await,
-        Tmp::Serve(a) => serve::serve(a).await,
+use rustls::crypto::aws_lc_rs;
+
+use crate::{
+    cli::{Cli, Command},
+    wire::WrongUse,
+};
+
+/// Exit codes: 0 done, 1 failed, 2 wrong use or configuration.
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match done(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ficha: {error:#}");
+            ExitCode::from(if error.chain().any(<dyn std::error::Error>::is::<WrongUse>) { 2 } else { 1 })
+        }
     }
+}
+
+fn done(cli: Cli) -> Result<()> {
+    // It fails only when there is one already, which is the same one.
+    let _ = aws_lc_rs::default_provider().install_default();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads can be started")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Dev(args) => dev::dev(args).await,
+            Command::Serve(args) => serve::serve(args).await,
+            Command::Manage(command) => commands::run(command, &cli.global).await,
+        }
+    })
 }

@@ -75,9 +75,7 @@ async fn purge(rules: &Rules) {
                 "live_tokens" => Table::LiveTokens,
                 "families" => Table::Families,
                 "revocations" => Table::Revocations,
-                "changes" => Table::Changes,
-                "audit" => Table::Audit,
-                _ => Table::Marks,
+                _ => Table::Changes,
             };
             metrics().rows_purged.add(label, *rows);
         }

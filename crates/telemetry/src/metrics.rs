@@ -74,11 +74,9 @@ labels! {
         InvalidTarget = "invalid_target",
         UnauthorizedClient = "unauthorized_client",
         UnsupportedGrantType = "unsupported_grant_type",
-        AccessDenied = "access_denied",
         Insecure = "insecure",
         TooMany = "too_many",
         Unavailable = "unavailable",
-        Failed = "failed",
     }
     /// Where an access token came from.
     Issued("kind") { Fresh = "fresh", Reused = "reused" }
@@ -97,14 +95,13 @@ labels! {
     /// The answer of an introspection.
     Introspection("outcome") { Active = "active", Inactive = "inactive", Refused = "refused" }
     /// How a client tried to prove who it is.
-    ClientAuth("method") { Basic = "basic", Body = "body", IdOnly = "id_only", None = "none", Several = "several" }
+    ClientAuth("method") { Basic = "basic", Body = "body", IdOnly = "id_only", None = "none" }
     /// What was slowed down or refused for being too much.
     Limited("what") {
         ClientFailures = "client_failures",
         UserFailures = "user_failures",
         ClientRate = "client_rate",
         ClientConcurrency = "client_concurrency",
-        Operations = "operations",
     }
     /// The kind of endpoint that answered.
     Endpoint("endpoint") {
@@ -113,8 +110,6 @@ labels! {
         Introspect = "introspect",
         Jwks = "jwks",
         Metadata = "metadata",
-        Admin = "admin",
-        Operations = "operations",
         Other = "other",
     }
     /// Why a connection was turned away.
@@ -141,19 +136,14 @@ labels! {
         Issuers = "issuers",
         Clients = "clients",
         Users = "users",
-        LiveTokens = "live_tokens",
         Introspections = "introspections",
-        Families = "families",
-        Secrets = "secrets",
     }
     /// A table that is purged.
     Table("table") {
         LiveTokens = "live_tokens",
         Families = "families",
         Revocations = "revocations",
-        Marks = "marks",
         Changes = "changes",
-        Audit = "audit",
     }
 }
 
@@ -219,10 +209,6 @@ metrics! {
 
     /// Log lines lost because the log could not be written fast enough.
     log_lines_dropped: Counter, "ficha_log_lines_dropped_total", Count;
-    /// Seconds that this node's clock is ahead of the database's.
-    clock_lag: Gauge, "ficha_clock_ahead_seconds", Seconds;
-    /// Seconds since this node last confirmed its place in the change feed.
-    feed_lag: Gauge, "ficha_feed_lag_seconds", Seconds;
     /// 1 while this node is ready, 0.5 while it can still issue something, 0 otherwise.
     ready: Gauge, "ficha_ready", Count;
 }
@@ -311,7 +297,7 @@ mod tests {
     fn what_is_counted_is_shown_under_its_labels() {
         let (metrics, handle, _) = build();
         metrics.token_answers.count((Grant::Password, Outcome::InvalidGrant));
-        metrics.token_answers.add((Grant::Unknown, Outcome::Failed), 3);
+        metrics.token_answers.add((Grant::Unknown, Outcome::Unavailable), 3);
         metrics.connections_open.up(());
         metrics.connections_open.up(());
         metrics.connections_open.down(());
@@ -320,7 +306,7 @@ mod tests {
         let text = handle.render();
         for line in [
             "ficha_token_answers_total{grant=\"password\",outcome=\"invalid_grant\"} 1",
-            "ficha_token_answers_total{grant=\"unknown\",outcome=\"failed\"} 3",
+            "ficha_token_answers_total{grant=\"unknown\",outcome=\"unavailable\"} 3",
             "ficha_token_answers_total{grant=\"password\",outcome=\"issued\"} 0",
             "ficha_connections_open 1",
             "ficha_cache_entries{cache=\"clients\"} 7",

@@ -5,6 +5,7 @@ mod shared_secret;
 
 use std::sync::Arc;
 
+use ficha_telemetry::metrics::{ClientAuth, metrics};
 use ficha_types::{AuthMethod, ClientId};
 
 pub(crate) use shared_secret::authenticate_api;
@@ -80,7 +81,10 @@ impl Who {
 /// [`Refusal::NoCredentials`], [`Refusal::Client`], [`Refusal::TooManyFailures`], [`Refusal::Unavailable`].
 pub async fn identify(rules: &Rules, place: &Place, caller: &Caller, credentials: Credentials) -> Result<Who, Refusal> {
     match credentials {
-        Credentials::Id(id) => Ok(Who::Identified(id_alone::identify(rules, place, &id).await?)),
+        Credentials::Id(id) => {
+            let client = id_alone::identify(rules, place, &id).await;
+            Ok(Who::Identified(counted(ClientAuth::IdOnly, client)?))
+        }
         other @ (Credentials::None | Credentials::Secret { .. }) => {
             Ok(Who::Authenticated(authenticate(rules, place, caller, other).await?))
         }
@@ -98,12 +102,25 @@ pub async fn authenticate(
     credentials: Credentials,
 ) -> Result<AuthenticatedClient, Refusal> {
     match credentials {
-        Credentials::None => Err(Refusal::NoCredentials),
-        Credentials::Id(_) => Err(Refusal::Client(ClientFailure::NoSecret)),
+        Credentials::None => counted(ClientAuth::None, Err(Refusal::NoCredentials)),
+        Credentials::Id(_) => counted(ClientAuth::IdOnly, Err(Refusal::Client(ClientFailure::NoSecret))),
         Credentials::Secret { method, readings } => {
-            shared_secret::authenticate(rules, place, caller, (method, readings)).await
+            let label = match method {
+                AuthMethod::ClientSecretBasic => ClientAuth::Basic,
+                AuthMethod::ClientSecretPost => ClientAuth::Body,
+            };
+            counted(label, shared_secret::authenticate(rules, place, caller, (method, readings)).await)
         }
     }
+}
+
+/// Counts a client that was not accepted.
+fn counted<T>(method: ClientAuth, client: Result<T, Refusal>) -> Result<T, Refusal> {
+    client.inspect_err(|refusal| {
+        if matches!(refusal, Refusal::NoCredentials | Refusal::Client(_)) {
+            metrics().client_auth_failures.count(method);
+        }
+    })
 }
 
 /// Whether the client may authenticate by `method` at this place: the dialect must take it, and the client's own list too.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ficha_jose::{constant_time_eq, sha256};
+use ficha_telemetry::metrics::{Limited, metrics};
 use ficha_types::AuthMethod;
 
 use super::{AuthenticatedClient, enabled, find, may_use};
@@ -104,6 +105,7 @@ fn prove(
         return Ok(Some(n));
     }
     if let Some(wait) = rules.guard.client(place.issuer.name(), &reading.id, (caller.address, caller.arrived)) {
+        metrics().rate_limited.count(Limited::ClientFailures);
         return Err(Refusal::TooManyFailures(wait));
     }
     Ok(find(SecretOrigin::Chosen))

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ficha_telemetry::metrics::{Limited, metrics};
 use ficha_types::{ScopeSet, Secret, Username};
 
 use super::{Authorization, Continues, Granted};
@@ -60,6 +61,7 @@ async fn known_user(
     let text = name.as_ref().map_or("", Username::as_str);
     let at = (caller.address, caller.arrived);
     if let Some(wait) = rules.guard.user(issuer, text, at) {
+        metrics().rate_limited.count(Limited::UserFailures);
         return Err(Refusal::TooManyFailures(wait));
     }
     let delay = rules.guard.user_delay(issuer, text, caller.arrived);

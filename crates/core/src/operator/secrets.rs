@@ -108,7 +108,7 @@ fn with(kept: &[StoredSecret], new: StoredSecret, owner: &str) -> Result<Vec<Sto
     }
     if kept.iter().any(|s| s.id == new.id) {
         let message = format!("{owner} has another secret {}", new.id);
-        return Err(OperatorError::refused(message, "give the new one another --id"));
+        return Err(OperatorError::refused(message, "give the new one another --secret-id"));
     }
     if kept.len() >= MAX_SECRETS {
         return Err(OperatorError::refused(

@@ -1,5 +1,8 @@
 //! The one pipeline: every grant goes through the same phases.
 
+use ficha_telemetry::metrics::{Limited, metrics};
+use ficha_types::Seconds;
+
 use super::{Caller, GrantRequest, TokenAnswer, TokenRequest, issue::issue};
 use crate::{
     Refusal,
@@ -27,9 +30,9 @@ pub async fn exchange(
         }
     };
     let client = who.view().clone();
-    let _under_way = client.begin().ok_or(Refusal::TooMany(ficha_types::Seconds(1)))?;
+    let _under_way = client.begin().ok_or_else(|| too_many(Limited::ClientConcurrency))?;
     if !client.within_rate(caller.arrived) {
-        return Err(Refusal::TooMany(ficha_types::Seconds(1)));
+        return Err(too_many(Limited::ClientRate));
     }
     if !client.client.grants.contains(&kind) {
         return Err(Refusal::GrantNotAllowed(kind));
@@ -50,4 +53,9 @@ pub async fn exchange(
         }
     };
     issue(rules, place, (kind, proved)).await
+}
+
+fn too_many(what: Limited) -> Refusal {
+    metrics().rate_limited.count(what);
+    Refusal::TooMany(Seconds(1))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ficha_jose::sha256;
+use ficha_telemetry::metrics::{Cache as Held, metrics};
 use ficha_types::{ApiName, IssuerName, UnixSeconds};
 use quick_cache::sync::Cache;
 
@@ -89,9 +90,11 @@ pub async fn introspect(
     if let Some(seen) = rules.introspected.0.get(&key)
         && seen.epoch == epoch
     {
+        metrics().cache_hits.count(Held::Introspections);
         let good = seen.api == api.name && seen.token.exp > now;
         return Ok((api.name.clone(), if good { Introspection::Active(seen.token) } else { Introspection::Inactive }));
     }
+    metrics().cache_misses.count(Held::Introspections);
     let Some(read) = read_access_token(place, &*rules.dialects, token) else {
         return Ok((api.name.clone(), Introspection::Inactive));
     };

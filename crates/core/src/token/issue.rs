@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ficha_telemetry::metrics::{Refresh as Refreshed, metrics};
 use ficha_types::{FamilyId, GrantKind, ScopeSet, Seconds, Secret, TokenId, UnixSeconds};
 
 use super::{
@@ -90,13 +91,23 @@ pub(crate) async fn issue(
             (Some(policy), Some(family)) => Some(first_refresh(rules, place, &wanted, (policy, family, now)).await?),
             (_, _) => None,
         },
-        Continues::Kept { token, .. } => Some(token),
+        Continues::Kept { token, .. } => {
+            metrics().refresh.count(Refreshed::Kept);
+            Some(token)
+        }
         Continues::Rotating { spent, spend } => {
             let step = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
             let used_at = match rules.tokens.trade_refresh(place.issuer.name(), &step, now).await? {
-                Trade::Done => now,
-                Trade::Repeated { used_at } => used_at,
+                Trade::Done => {
+                    metrics().refresh.count(Refreshed::Rotated);
+                    now
+                }
+                Trade::Repeated { used_at } => {
+                    metrics().refresh.count(Refreshed::Repeated);
+                    used_at
+                }
                 Trade::Replayed => {
+                    metrics().refresh.count(Refreshed::Replayed);
                     rules.node.apply(place.issuer.name(), &[crate::views::Change::Revoked]);
                     return Err(Refusal::RefreshReplayed);
                 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ficha_jose::Sha256;
+use ficha_telemetry::metrics::metrics;
 use ficha_types::{GrantKind, IssuerName, ScopeSet, TokenId, UnixSeconds};
 
 use super::{
@@ -92,6 +93,7 @@ pub(crate) async fn live_token(
     let offer = offer(rules, place, &key, (&signed, now), (policy, mark))?;
     match rules.tokens.keep_live(place.issuer.name(), &key, &offer).await? {
         Kept::Mine => {
+            metrics().live_tokens_made.count(());
             let live = mine(signed);
             remember(&live, now);
             Ok(live)

@@ -1,5 +1,6 @@
 //! Taking tokens back: one token (RFC 7009), a family, or everything issued until now.
 
+use ficha_telemetry::metrics::metrics;
 use ficha_types::{ApiName, FamilyId, IssuerName, Seconds, TokenId, UnixSeconds};
 
 use super::{Target, choose_api, read::read_access_token, read_refresh_token};
@@ -80,6 +81,7 @@ pub(crate) async fn revoke(
 ) -> Result<(), Refusal> {
     let folded = rules.tokens.revoke_token(issuer, revocation, now, bound).await?;
     if folded > 0 {
+        metrics().revocations_folded.add((), folded);
         tracing::warn!(%issuer, client = revocation.client.as_ref().map(tracing::field::display), folded,
             "the oldest revocations of a client became a not-before mark: it has more standing ones than max_revocations_per_client");
     }

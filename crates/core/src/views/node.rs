@@ -9,6 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use ficha_telemetry::metrics::{Cache as Held, metrics};
 use ficha_types::{ClientId, IssuerName, Subject};
 use quick_cache::sync::Cache;
 
@@ -165,8 +166,10 @@ impl Node {
     pub async fn client(&self, slot: &IssuerSlot, id: &ClientId) -> Result<Option<Arc<ClientView>>, StoreError> {
         let key = (slot.name.clone(), id.clone());
         if let Some(view) = self.clients.get(&key) {
+            metrics().cache_hits.count(Held::Clients);
             return Ok(Some(view));
         }
+        metrics().cache_misses.count(Held::Clients);
         let epoch = slot.epoch();
         let Some(row) = self.store.client(&slot.name, id).await? else { return Ok(None) };
         let view = Arc::new(ClientView::new(row));
@@ -185,8 +188,10 @@ impl Node {
     pub async fn user(&self, slot: &IssuerSlot, sub: &Subject) -> Result<Option<Arc<UserView>>, StoreError> {
         let key = (slot.name.clone(), sub.clone());
         if let Some(view) = self.users.get(&key) {
+            metrics().cache_hits.count(Held::Users);
             return Ok(Some(view));
         }
+        metrics().cache_misses.count(Held::Users);
         let epoch = slot.epoch();
         let Some(row) = self.store.user_by_subject(&slot.name, sub).await? else { return Ok(None) };
         let view = Arc::new(UserView { row });

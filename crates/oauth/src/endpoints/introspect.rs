@@ -12,7 +12,7 @@ use crate::{
 
 /// RFC 7662 §2.2.
 #[derive(Serialize)]
-struct Active<'a> {
+struct Good<'a> {
     active: bool,
     scope: &'a str,
     client_id: &'a str,
@@ -54,7 +54,7 @@ pub(crate) async fn introspect(call: &Call<'_>) -> (Answer, Told) {
 }
 
 fn active(token: &ActiveToken) -> Vec<u8> {
-    let answer = Active {
+    let answer = Good {
         active: true,
         scope: &token.scope,
         client_id: &token.client_id,

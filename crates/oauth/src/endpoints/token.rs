@@ -1,7 +1,7 @@
 //! The token endpoint (RFC 6749 §3.2).
 
 use ficha_core::{ErrorCode, Refusal, token::exchange};
-use ficha_telemetry::metrics::{Grant, Issued, Limited, Outcome, metrics};
+use ficha_telemetry::metrics::{Grant, Issued, Outcome, metrics};
 use ficha_types::GrantKind;
 
 use super::{Issuance, Told};
@@ -35,12 +35,6 @@ fn refuse(call: &Call<'_>, refusal: &Refusal, asked: Asked) -> (Answer, Told) {
 
 /// Counts a refusal, under the grant's own outcome at the token endpoint.
 pub(crate) fn count_refused(endpoint: Endpoint, grant: Option<GrantKind>, refusal: &Refusal) {
-    if matches!(refusal, Refusal::TooManyFailures(_)) {
-        metrics().rate_limited.count(Limited::ClientFailures);
-    }
-    if matches!(refusal, Refusal::TooMany(_)) {
-        metrics().rate_limited.count(Limited::ClientRate);
-    }
     if endpoint == Endpoint::Token {
         metrics().token_answers.count((label(grant), outcome(refusal)));
     }

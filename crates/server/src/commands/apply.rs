@@ -1,0 +1,97 @@
+//! `ficha apply`.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use ficha_admin::{ApplyRequest, declaration};
+use ficha_core::operator::{Declaration, Effect, Plan};
+
+use super::{
+    ask::Server,
+    input::secret_file,
+    output::{note, print, say},
+};
+use crate::{cli::Global, wire::WrongUse};
+
+/// What is declared, and how much is asked before it is done.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The files, in TOML; read as one.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only tell what would change.
+    #[arg(long)]
+    plan: bool,
+    /// Don't ask.
+    #[arg(long, short, conflicts_with = "plan")]
+    yes: bool,
+}
+
+pub(super) async fn run(args: ApplyArgs, global: &Global) -> Result<()> {
+    let declaration = read(&args.files)?;
+    let server = Server::find(global).await?;
+    let mut request = ApplyRequest { declaration, carry_out: false };
+    let planned: Plan = server.post("/v1/apply", &request).await?;
+    if args.plan || (planned.steps.is_empty() && !global.json) {
+        return say(global.json, &planned, text);
+    }
+    if !global.json {
+        print(&text(&planned))?;
+        let asks = !args.yes && io::stdin().is_terminal() && io::stdout().is_terminal();
+        if asks && !agreed()? {
+            return print("Nothing was changed.");
+        }
+    }
+    request.carry_out = true;
+    let applied: Plan = server.post("/v1/apply", &request).await?;
+    say(global.json, &applied, |applied| match applied.steps.len() {
+        0 => "Everything is as declared by now.".to_owned(),
+        1 => "Applied: 1 change.".to_owned(),
+        n => format!("Applied: {n} changes."),
+    })
+}
+
+/// The files as one declaration, with what they name from other files.
+fn read(files: &[PathBuf]) -> Result<Declaration> {
+    let open = |path: &Path| secret_file(path);
+    let text = |path: &PathBuf| {
+        let text = fs::read_to_string(path).map_err(|e| WrongUse(format!("{}: {e}", path.display())))?;
+        Ok::<_, WrongUse>((path.display().to_string(), text))
+    };
+    let texts = files.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    Ok(declaration::read(&texts, &open).map_err(|problems| WrongUse::of(&problems))?)
+}
+
+fn agreed() -> Result<bool> {
+    note("Apply this? [y/N]");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).context("standard input")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn text(plan: &Plan) -> String {
+    if plan.steps.is_empty() {
+        return format!("Everything is as declared ({} records). Nothing to do.", plan.unchanged);
+    }
+    let mut out = String::new();
+    for step in &plan.steps {
+        let sign = match step.effect {
+            Effect::Add => '+',
+            Effect::Change => '~',
+        };
+        let details = if step.details.is_empty() { String::new() } else { format!("  ({})", step.details.join("; ")) };
+        let _ = writeln!(out, "{sign} {} {} {}{details}", step.issuer, step.kind, step.name);
+    }
+    let (adds, changes) = plan.steps.iter().fold((0, 0), |(adds, changes), step| match step.effect {
+        Effect::Add => (adds + 1, changes),
+        Effect::Change => (adds, changes + 1),
+    });
+    let _ = writeln!(out, "{adds} to add, {changes} to change, {} as declared. Nothing is removed.", plan.unchanged);
+    out
+}
