@@ -1,4 +1,5 @@
 #![no_main]
+#![allow(dead_code)]
 #[path = "../src/targets.rs"]
 mod targets;
 libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::dialect_file(data));

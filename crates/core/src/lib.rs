@@ -7,6 +7,7 @@ pub mod guard;
 pub mod master;
 pub mod operator;
 pub mod passwords;
+mod pool;
 pub mod ports;
 pub mod profile;
 pub mod records;

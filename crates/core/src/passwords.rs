@@ -1,20 +1,14 @@
 //! Passwords: a pool of as many threads as cores, with a bounded queue; full is 503.
 
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{SyncSender, sync_channel},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use ficha_jose::{constant_time_eq, pbkdf2_sha256_verify, pbkdf2_sha512_verify};
+use ficha_telemetry::metrics::metrics;
 use ficha_types::Secret;
 use password_hash::phc;
 
-use crate::{ports::Entropy, records::PasswordHash, refusal::Refusal};
+use crate::{pool::Pool, ports::Entropy, records::PasswordHash, refusal::Refusal};
 
 /// KiB of memory of the hashes that ficha makes: a floor.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -26,8 +20,6 @@ const MOST: (u32, u32, u32) = (256 * 1024, 16, 16);
 const MOST_ITERATIONS: u32 = 10_000_000;
 /// The highest bcrypt cost that is taken in.
 const MOST_COST: u32 = 16;
-
-type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
 
 /// Why a text is no hash that ficha can check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,10 +47,9 @@ pub struct Checked {
     pub took: Duration,
 }
 
-/// The pool.
+/// The pool; each thread keeps the memory of its last hash.
 pub struct Passwords {
-    queue: SyncSender<Job>,
-    waiting: Arc<AtomicUsize>,
+    pool: Pool<Vec<Block>>,
     decoy: String,
 }
 
@@ -66,34 +57,16 @@ impl Passwords {
     /// `threads` threads, and a queue of `bound` before them.
     #[must_use]
     pub fn new(threads: usize, bound: usize) -> Self {
-        let (queue, jobs) = sync_channel::<Job>(bound);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for n in 0..threads.max(1) {
-            let jobs = jobs.clone();
-            let run = move || {
-                let mut memory = Vec::new();
-                loop {
-                    let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    match job {
-                        Ok(job) => job(&mut memory),
-                        Err(_) => break,
-                    }
-                }
-            };
-            if let Err(error) = std::thread::Builder::new().name(format!("hash-{n}")).spawn(run) {
-                tracing::error!(%error, "a hashing thread could not be started");
-            }
-        }
         let decoy = format!(
             "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         );
-        Self { queue, waiting: Arc::default(), decoy }
+        Self { pool: Pool::new("hash", threads, bound), decoy }
     }
 
     /// Passwords that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.pool.waiting()
     }
 
     /// Checks `password` against `hash`; against a decoy where there is no user, at the same cost.
@@ -126,21 +99,10 @@ impl Passwords {
         &self,
         work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        let (done, answer) = tokio::sync::oneshot::channel();
-        let waiting = self.waiting.clone();
-        waiting.fetch_add(1, Ordering::AcqRel);
-        let job: Job = Box::new(move |memory| {
-            if !done.is_closed() {
-                let _ = done.send(work(memory));
-            }
-            waiting.fetch_sub(1, Ordering::AcqRel);
-        });
-        if self.queue.try_send(job).is_err() {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
-            ficha_telemetry::metrics::metrics().hashing_rejected.count(());
-            return Err(Refusal::Busy("hashing"));
-        }
-        answer.await.map_err(|_| Refusal::Busy("hashing"))
+        self.pool.run(work).await.map_err(|_| {
+            metrics().hashing_rejected.count(());
+            Refusal::Busy("hashing")
+        })
     }
 }
 

@@ -3,9 +3,8 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{SyncSender, TrySendError, sync_channel},
     },
     time::Instant,
 };
@@ -14,15 +13,12 @@ use ficha_jose::{KeyError, SigningKey, jws};
 use ficha_telemetry::metrics::metrics;
 use ficha_types::Algorithm;
 
-use crate::refusal::Refusal;
-
-type Job = Box<dyn FnOnce() + Send>;
+use crate::{pool::Pool, refusal::Refusal};
 
 /// Signs compact JWS (RFC 7515 §7.1).
 pub struct Signer {
-    queue: SyncSender<Job>,
+    pool: Pool<()>,
     inline: AtomicUsize,
-    waiting: Arc<AtomicUsize>,
     made: AtomicU64,
 }
 
@@ -30,31 +26,13 @@ impl Signer {
     /// A signer with `threads` threads for RSA and a queue of `bound` before them.
     #[must_use]
     pub fn new(threads: usize, bound: usize) -> Self {
-        let (queue, jobs) = sync_channel::<Job>(bound);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for n in 0..threads.max(1) {
-            let jobs = jobs.clone();
-            let run = move || {
-                loop {
-                    let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    match job {
-                        Ok(job) => job(),
-                        Err(_) => break,
-                    }
-                }
-            };
-            let spawned = std::thread::Builder::new().name(format!("sign-{n}")).spawn(run);
-            if let Err(error) = spawned {
-                tracing::error!(%error, "a signing thread could not be started");
-            }
-        }
-        Self { queue, inline: AtomicUsize::new(0), waiting: Arc::default(), made: AtomicU64::new(0) }
+        Self { pool: Pool::new("sign", threads, bound), inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
     }
 
     /// Signatures that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.pool.waiting()
     }
 
     /// Signatures made since the start.
@@ -84,27 +62,15 @@ impl Signer {
             return signed(token);
         }
         self.inline.fetch_sub(1, Ordering::AcqRel);
-        let (done, answer) = tokio::sync::oneshot::channel();
-        let (key, waiting) = (key.clone(), self.waiting.clone());
-        waiting.fetch_add(1, Ordering::AcqRel);
-        let queued = Instant::now();
-        let job: Job = Box::new(move || {
-            // Nobody waits any more: the caller went away.
-            if !done.is_closed() {
-                metrics().signing_wait.took((), queued.elapsed());
-                let _ = done.send(jws::compact(header.as_bytes(), claims.as_bytes(), &key));
-            }
-            waiting.fetch_sub(1, Ordering::AcqRel);
-        });
-        match self.queue.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.waiting.fetch_sub(1, Ordering::AcqRel);
-                metrics().signing_rejected.count(());
-                return Err(Refusal::Busy("signing"));
-            }
-        }
-        signed(answer.await.map_err(|_| Refusal::Busy("signing"))?)
+        let (key, queued) = (key.clone(), Instant::now());
+        let work = move |(): &mut ()| {
+            metrics().signing_wait.took((), queued.elapsed());
+            jws::compact(header.as_bytes(), claims.as_bytes(), &key)
+        };
+        signed(self.pool.run(work).await.map_err(|_| {
+            metrics().signing_rejected.count(());
+            Refusal::Busy("signing")
+        })?)
     }
 }
 

@@ -62,7 +62,10 @@ impl Operator {
                 Err(error) => return Err(error),
             }
         }
-        problems.extend(self.clashes(declaration, existing));
+        // The router would say once more what was said already.
+        if problems.is_empty() {
+            problems.extend(self.clashes(declaration, existing));
+        }
         if !problems.is_empty() {
             return Err(OperatorError::Declaration(problems));
         }

@@ -98,8 +98,8 @@ impl Server {
     }
 
     /// The issuer that is meant: the named one, the only one, or the only one that has `what`.
-    pub(crate) async fn issuer(&self, named: Option<&IssuerName>, what: Has<'_>) -> Result<String> {
-        if let Some(name) = named {
+    pub(crate) async fn issuer(&self, asked: Option<&IssuerName>, what: Has<'_>) -> Result<String> {
+        if let Some(name) = asked {
             return Ok(name.to_string());
         }
         let mut names: Vec<_> =

@@ -65,7 +65,7 @@ pub(crate) struct AddArgs {
     /// The issuer, when there is more than one.
     #[arg(long)]
     issuer: Option<IssuerName>,
-    /// A grant that it may use: client_credentials, password, refresh_token. May be repeated.
+    /// A grant that it may use: `client_credentials`, `password`, `refresh_token`. May be repeated.
     #[arg(long = "grant", value_name = "GRANT", default_value = "client_credentials")]
     grants: Vec<GrantKind>,
     /// Scopes that it holds at an API. May be repeated.
@@ -74,7 +74,7 @@ pub(crate) struct AddArgs {
     /// An API of which it holds every scope. May be repeated.
     #[arg(long = "api", value_name = "API")]
     apis: Vec<ApiName>,
-    /// A method by which it may authenticate: client_secret_basic, client_secret_post. All of the dialect's when absent.
+    /// A method by which it may authenticate: `client_secret_basic`, `client_secret_post`. All of the dialect's when absent.
     #[arg(long = "auth-method", value_name = "METHOD")]
     auth_methods: Vec<AuthMethod>,
     /// Its id alone is enough to refresh (advised against).

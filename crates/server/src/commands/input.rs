@@ -69,7 +69,7 @@ mod tests {
         {
             assert_eq!(read(text.as_bytes()).unwrap().expose(), secret);
         }
-        assert!(read(&[b'x'; 65 * 1024][..]).is_err());
+        assert!(read(vec![b'x'; 65 * 1024].as_slice()).is_err());
         assert!(read(&[0xff][..]).is_err());
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum KeyCommand {
     /// Show an API's HS256 secret. It leaves a line in the audit.
     Export {
         /// The key; or name its API.
-        #[arg(required_unless_present = "api")]
+        #[arg(required_unless_present = "api", allow_hyphen_values = true)]
         kid: Option<Kid>,
         /// The newest key of this API.
         #[arg(long, conflicts_with = "kid")]
@@ -59,6 +59,7 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Its id, as `list` tells it.
+    #[arg(allow_hyphen_values = true)]
     kid: Kid,
     /// The issuer, when more than one has a key of that id.
     #[arg(long)]

@@ -36,7 +36,7 @@ pub(crate) enum TokenCommand {
 #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["jti", "client", "user", "issuer"]))]
 pub(crate) struct RevokeArgs {
     /// One token, by its `jti`. Stands for the longest that a token of the issuer may live.
-    #[arg(long, conflicts_with_all = ["client", "user"])]
+    #[arg(long, conflicts_with_all = ["client", "user"], allow_hyphen_values = true)]
     jti: Option<TokenId>,
     /// Everything issued to this client until now.
     #[arg(long, conflicts_with = "user")]
