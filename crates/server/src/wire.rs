@@ -14,7 +14,7 @@ use ficha_core::{
     master::MasterKeys,
     operator::{Operator, Routes, Spares, Surroundings},
     passwords::Passwords,
-    ports::{BoxFuture, OperatorStore, StoreError},
+    ports::{OperatorStore, StoreError},
     records::Issuer,
     signer::Signer,
     token::Introspected,
@@ -208,10 +208,6 @@ struct BaseUrls(Arc<DialectSet>);
 impl Routes for BaseUrls {
     fn check(&self, issuers: &[Issuer]) -> Result<(), String> {
         ficha_oauth::check_base_urls(issuers, &self.0).map_err(|clash| clash.to_string())
-    }
-
-    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -72,7 +72,6 @@ impl Operator {
         act: Act,
     ) -> Result<bool, OperatorError> {
         let now = self.rules.clock.now();
-        let moves = act.edits.iter().any(|e| matches!(e, Edit::PutIssuer(_)));
         let changes: Vec<_> = act.edits.iter().filter_map(change).collect();
         let entry = |said: &Said| AuditEntry {
             at: now,
@@ -95,9 +94,6 @@ impl Operator {
         self.rules.node.apply(issuer, &changes);
         for said in &act.audit {
             tracing::info!(actor = actor.as_str(), %issuer, action = said.action, subject = said.subject, "administration");
-        }
-        if moves {
-            self.routes.reload().await?;
         }
         Ok(true)
     }

@@ -41,12 +41,7 @@ pub use spares::Spares;
 pub use tokens::{Inspection, Marking, RevokeById};
 pub use users::{NewUser, UserSummary};
 
-use crate::{
-    Rules,
-    master::MasterKeys,
-    ports::{BoxFuture, StoreError},
-    records::Issuer,
-};
+use crate::{Rules, master::MasterKeys, records::Issuer};
 
 /// Who administers, as the operating system told: `uid:0`; `ficha` for what runs by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +67,13 @@ impl Actor {
     }
 }
 
-/// What finds the issuer of a request, and must know when an issuer was made or moved.
+/// What finds the issuer of a request. It sees by itself when one was made or moved ([`crate::views::Node::declared`]).
 pub trait Routes: Send + Sync {
     /// Whether these issuers, which will be all there are, can be told apart.
     ///
     /// # Errors
     /// What clashes, for a person to read.
     fn check(&self, issuers: &[Issuer]) -> Result<(), String>;
-
-    /// Reads the issuers anew.
-    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// For where nothing is served: every issuer is welcome.
@@ -91,10 +83,6 @@ pub struct NoRoutes;
 impl Routes for NoRoutes {
     fn check(&self, _: &[Issuer]) -> Result<(), String> {
         Ok(())
-    }
-
-    fn reload(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(std::future::ready(Ok(())))
     }
 }
 

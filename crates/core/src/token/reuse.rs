@@ -81,7 +81,12 @@ pub(crate) async fn live_token(
         client.remember(entry, now);
     };
     let written: Arc<str> = scope.in_order_of(&api.scopes).into();
-    if let Some(row) = rules.tokens.live_token(place.issuer.name(), &key).await?
+    let there = rules.tokens.live_token(place.issuer.name(), &key).await?;
+    let known = |row: &LiveRow| place.issuer.keys.iter().any(|k| k.row.published_kid() == row.kid);
+    // A request that was under way when its key was withdrawn may have left this one.
+    let orphan = there.as_ref().filter(|row| !known(row)).map(|row| row.issued_at);
+    if let Some(row) = there
+        && orphan.is_none()
         && good(row.issued_at, row.expires_at, now)
         && let Some(live) = open(place, &key, &row, &written)
     {
@@ -90,7 +95,7 @@ pub(crate) async fn live_token(
     }
     let wanted = Wanted { client, user: None, api, scope: &scope, grant: GrantKind::ClientCredentials, family: None };
     let signed = sign(rules, place, &wanted, now).await?;
-    let offer = offer(rules, place, &key, (&signed, now), (policy, mark))?;
+    let offer = offer(rules, place, &key, (&signed, now), (policy, mark.max(orphan)))?;
     match rules.tokens.keep_live(place.issuer.name(), &key, &offer).await? {
         Kept::Mine => {
             metrics().live_tokens_made.count(());
