@@ -6,6 +6,7 @@ mod grants;
 pub mod guard;
 pub mod master;
 pub mod operator;
+mod outage;
 pub mod passwords;
 mod pool;
 pub mod ports;
@@ -19,6 +20,7 @@ pub mod token;
 pub mod upkeep;
 pub mod views;
 
+pub use outage::Outage;
 pub use refusal::{ClientFailure, ErrorCode, Malformed, Refusal};
 pub use rules::{Limits, Rules};
 pub use secret_use::SecretUses;

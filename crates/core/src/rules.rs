@@ -6,6 +6,7 @@ use ficha_types::{Seconds, Username};
 
 use crate::{
     guard::Guard,
+    outage::Outage,
     passwords::Passwords,
     ports::{
         ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StoreError, TokenStore,
@@ -47,6 +48,8 @@ pub struct Rules {
     pub secret_uses: SecretUses,
     /// What introspection has seen.
     pub introspected: Introspected,
+    /// Whether the store is away, and since when.
+    pub outage: Outage,
     /// Numbers.
     pub limits: Limits,
 }

@@ -46,7 +46,9 @@ async fn check_store(rules: &Rules, ready: &Ready) {
     if before == Readiness::Unready {
         return;
     }
-    let now = match wire::probe(rules).await {
+    let probed = wire::probe(rules).await;
+    rules.outage.note(probed.is_ok(), rules.clock.monotonic());
+    let now = match probed {
         Ok(()) => Readiness::Ready,
         Err(error) => {
             if before == Readiness::Ready {

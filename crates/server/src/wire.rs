@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use axum::Router;
 use ficha_config::Config;
 use ficha_core::{
-    Limits, Rules, SecretUses,
+    Limits, Outage, Rules, SecretUses,
     guard::Guard,
     master::MasterKeys,
     operator::{Operator, Routes, Spares, Surroundings},
@@ -104,6 +104,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
         guard: Guard::new(sizes.failures),
         secret_uses: SecretUses::default(),
         introspected: Introspected::new(sizes.introspections),
+        outage: Outage::default(),
         limits: sizes.rules,
     };
     let spares = if opening.opener == Opener::Serve { SPARES } else { 0 };

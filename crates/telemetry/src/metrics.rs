@@ -152,6 +152,8 @@ metrics! {
     token_answers: Counter<(Grant, Outcome)>, "ficha_token_answers_total", Count;
     /// Access tokens answered: signed for the request, or the live one again.
     tokens_issued: Counter<Issued>, "ficha_tokens_issued_total", Count;
+    /// Token requests that went on while the store took no writes.
+    outage_tokens: Counter, "ficha_outage_tokens_total", Count;
     /// Live tokens made, the first ones and their successors.
     live_tokens_made: Counter, "ficha_live_tokens_made_total", Count;
     /// Uses of refresh tokens.

@@ -154,10 +154,10 @@ fn client(section: Section<'_>, open: OpenSecret<'_>) -> Option<DeclaredClient> 
 fn user(section: Section<'_>, open: OpenSecret<'_>) -> Option<DeclaredUser> {
     let name = section.need_word("name", "what the person types");
     let password = password(&section, open);
-    let (scopes, properties) = (scopes(&section), section.texts("properties"));
+    let scopes = scopes(&section);
     let (status, at): (_, At) = (status(&section), section.at());
     section.finish();
-    Some(DeclaredUser { at, name: name?, password: password?, scopes, properties, status })
+    Some(DeclaredUser { at, name: name?, password: password?, scopes, status })
 }
 
 /// `scopes = { cards = ["a", "b"] }`.

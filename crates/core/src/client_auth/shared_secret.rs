@@ -22,32 +22,26 @@ pub(super) async fn authenticate(
     caller: &Caller,
     (method, readings): (AuthMethod, Vec<Reading>),
 ) -> Result<AuthenticatedClient, Refusal> {
-    let mut failure = ClientFailure::Unknown;
+    let mut views = Vec::with_capacity(readings.len());
     for reading in &readings {
-        let view = find(rules, place, &reading.id).await?;
-        let secrets = view.as_ref().map_or(&[][..], |v| &v.client.secrets);
-        let matched = prove(rules, place, caller, reading, secrets)?;
-        match (view, matched) {
-            (Some(view), Some(n)) => {
-                let view = enabled(view)?;
-                if !may_use(place, &view, method) {
-                    return Err(Refusal::Client(ClientFailure::Method));
-                }
-                let secret = view.secret_ids.get(n).cloned().ok_or(Refusal::Client(ClientFailure::WrongSecret))?;
-                let now = rules.clock.now();
-                if view.first_use_in_hour(n, now) {
-                    rules.secret_uses.note(place.issuer.name(), (view.client.id.as_str(), &secret), now);
-                }
-                return Ok(AuthenticatedClient { view, secret });
-            }
-            (Some(_), None) => failure = ClientFailure::WrongSecret,
-            (None, _) => {}
-        }
+        views.push(find(rules, place, &reading.id).await?);
     }
-    for name in failed_names(&readings) {
-        rules.guard.client_failed(place.issuer.name(), name, (caller.address, caller.arrived));
+    let owned = views.iter().map(|view| view.as_ref().map_or(&[][..], |v| v.client.secrets.as_slice()));
+    let Some((at, n)) = prove(rules, place, caller, (&readings, &owned.collect::<Vec<_>>()))? else {
+        let known = views.iter().any(Option::is_some);
+        return Err(Refusal::Client(if known { ClientFailure::WrongSecret } else { ClientFailure::Unknown }));
+    };
+    let view = views.into_iter().nth(at).flatten().ok_or(Refusal::Client(ClientFailure::Unknown))?;
+    let view = enabled(view)?;
+    if !may_use(place, &view, method) {
+        return Err(Refusal::Client(ClientFailure::Method));
     }
-    Err(Refusal::Client(failure))
+    let secret = view.secret_ids.get(n).cloned().ok_or(Refusal::Client(ClientFailure::WrongSecret))?;
+    let now = rules.clock.now();
+    if view.first_use_in_hour(n, now) {
+        rules.secret_uses.note(place.issuer.name(), (view.client.id.as_str(), &secret), now);
+    }
+    Ok(AuthenticatedClient { view, secret })
 }
 
 /// An API that proves one of its own secrets, for introspection: by name in Basic, guarded like a client.
@@ -65,50 +59,58 @@ pub(crate) fn authenticate_api(
         Credentials::Id(_) => return Err(Refusal::Client(ClientFailure::NoSecret)),
         Credentials::Secret { readings, .. } => readings,
     };
-    for reading in readings {
-        let api = place.issuer.apis.iter().find(|a| a.name.as_str() == reading.id);
-        let secrets = api.map_or(&[][..], |a| &a.secrets);
-        if let (Some(n), Some(api)) = (prove(rules, place, caller, reading, secrets)?, api) {
-            if let Some(secret) = api.secrets.get(n) {
-                rules.secret_uses.note(place.issuer.name(), (api.name.as_str(), &secret.id), rules.clock.now());
-            }
-            return Ok(api.clone());
-        }
+    let api = |reading: &Reading| place.issuer.apis.iter().find(|a| a.name.as_str() == reading.id);
+    let owned: Vec<_> = readings.iter().map(|r| api(r).map_or(&[][..], |a| a.secrets.as_slice())).collect();
+    let proved = prove(rules, place, caller, (readings, &owned))?;
+    let refused = Refusal::Client(ClientFailure::WrongSecret);
+    let Some((api, n)) = proved.and_then(|(at, n)| Some((api(readings.get(at)?)?, n))) else { return Err(refused) };
+    if let Some(secret) = api.secrets.get(n) {
+        rules.secret_uses.note(place.issuer.name(), (api.name.as_str(), &secret.id), rules.clock.now());
     }
-    for name in failed_names(readings) {
-        rules.guard.client_failed(place.issuer.name(), name, (caller.address, caller.arrived));
-    }
-    Err(Refusal::Client(ClientFailure::WrongSecret))
+    Ok(api.clone())
 }
 
-/// Which of `secrets` the reading holds. A generated one can't be guessed: it is checked first, and a right one is never kept
-/// waiting. Whatever else comes from an address that has used up its failures is answered 429 before the check, for a name that
-/// does not exist too.
+/// Which reading holds which of the secrets that are `owned` under its id: their places; a failure is counted. A generated one
+/// can't be guessed: it is checked first, in every reading, and a right one is never kept waiting. Whatever else comes from an
+/// address that has used up its failures is answered 429 before the check, for a name that does not exist too.
 fn prove(
     rules: &Rules,
     place: &Place,
     caller: &Caller,
-    reading: &Reading,
-    secrets: &[StoredSecret],
-) -> Result<Option<usize>, Refusal> {
-    let digest = place.issuer.secret_digest(&reading.id, &sha256(reading.secret.expose().as_bytes()));
+    (readings, owned): (&[Reading], &[&[StoredSecret]]),
+) -> Result<Option<(usize, usize)>, Refusal> {
+    let (issuer, from) = (place.issuer.name(), (caller.address, caller.arrived));
+    let digest = |r: &Reading| place.issuer.secret_digest(&r.id, &sha256(r.secret.expose().as_bytes()));
+    let digests: Vec<_> = readings.iter().map(digest).collect();
     let find = |origin| {
-        let mut found = None;
-        for (n, secret) in secrets.iter().enumerate() {
-            if constant_time_eq(&secret.digest, &digest) && secret.origin == origin {
-                found = Some(n);
-            }
-        }
-        found
+        let each = digests.iter().zip(owned).enumerate();
+        each.filter_map(|(at, (digest, secrets))| Some((at, held(secrets, digest, origin)?))).next()
     };
-    if let Some(n) = find(SecretOrigin::Generated) {
-        return Ok(Some(n));
+    if let Some(found) = find(SecretOrigin::Generated) {
+        return Ok(Some(found));
     }
-    if let Some(wait) = rules.guard.client(place.issuer.name(), &reading.id, (caller.address, caller.arrived)) {
+    if let Some(wait) = failed_names(readings).filter_map(|name| rules.guard.client(issuer, name, from)).max() {
         metrics().rate_limited.count(Limited::ClientFailures);
         return Err(Refusal::TooManyFailures(wait));
     }
-    Ok(find(SecretOrigin::Chosen))
+    let found = find(SecretOrigin::Chosen);
+    if found.is_none() {
+        for name in failed_names(readings) {
+            rules.guard.client_failed(issuer, name, from);
+        }
+    }
+    Ok(found)
+}
+
+/// Which of `secrets` has that digest and origin; all are looked at, whichever it is.
+fn held(secrets: &[StoredSecret], digest: &[u8; 32], origin: SecretOrigin) -> Option<usize> {
+    let mut found = None;
+    for (n, secret) in secrets.iter().enumerate() {
+        if constant_time_eq(&secret.digest, digest) && secret.origin == origin {
+            found = Some(n);
+        }
+    }
+    found
 }
 
 /// The names to count a failure for, each once: two readings of one header are one attempt.

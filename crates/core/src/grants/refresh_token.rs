@@ -68,7 +68,8 @@ async fn enabled_user(rules: &Rules, place: &Place, sub: &Subject) -> Result<Arc
 /// A refresh may repeat the API of the first answer, and name no other.
 fn target_agrees(api: &Api, target: &Target) -> Result<(), Refusal> {
     let named = target.audience.iter().chain(&target.resources);
-    if named.into_iter().all(|name| name == api.audience.as_str()) { Ok(()) } else { Err(Refusal::ApisDisagree) }
+    // RFC 8707 §2 allows several; here it is one API a token.
+    if target.resources.len() < 2 && named.into_iter().all(|name| name == api.audience.as_str()) { Ok(()) } else { Err(Refusal::ApisDisagree) }
 }
 
 /// Part of the first answer's scope (RFC 6749 §6), of what client and user still hold.

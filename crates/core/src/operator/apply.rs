@@ -179,7 +179,6 @@ impl Operator {
             status: declared.status.or(before.map(|b| b.status)).unwrap_or(Status::Enabled),
             password,
             scopes: declared.scopes.clone(),
-            properties: declared.properties.clone(),
             password_source: source,
         };
         if before == Some(&after) {

@@ -152,8 +152,6 @@ pub struct DeclaredUser {
     pub password: DeclaredPassword,
     /// The person's permissions, per API.
     pub scopes: BTreeMap<ApiName, ScopeSet>,
-    /// Facts about the person that a dialect may write into tokens.
-    pub properties: BTreeMap<String, String>,
     /// Whether the person may do anything; stays as it is when absent.
     pub status: Option<Status>,
 }

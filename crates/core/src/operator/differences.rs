@@ -104,7 +104,6 @@ pub(super) fn user(before: &User, after: &User) -> Vec<String> {
     found.silent("password", &before.password, &after.password);
     found.silent("origin of the password", &before.password_source, &after.password_source);
     found.field("scopes", (&before.scopes, &after.scopes), |s| scopes(s));
-    found.silent("properties", &before.properties, &after.properties);
     found.0
 }
 

@@ -37,6 +37,7 @@ pub(super) fn api(
         audience: declared.audience.clone(),
         scopes: declared.scopes.clone(),
         token_lifetime: declared.token_lifetime,
+        longest_lifetime: declared.token_lifetime.max(before.map(|api| api.longest_lifetime)).unwrap_or_default(),
         algorithm: declared.algorithm.unwrap_or(usual),
         format: declared.format,
         secrets: secrets(kept, &declared.secrets, declared.name.as_str(), (sealing, now))?,

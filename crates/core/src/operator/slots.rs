@@ -79,10 +79,15 @@ pub(crate) fn longest_life(row: &KeyRow, apis: &[Api], dialects: &[Arc<dyn Diale
     longest_lifetime(own, dialects)
 }
 
+/// How long a token lives whose API does not say.
+pub(crate) fn usual_lifetime(dialects: &[Arc<dyn Dialect>]) -> Seconds {
+    dialects.iter().map(|d| d.profile().token_lifetime).max().unwrap_or(Seconds::days(1))
+}
+
 /// The longest that an access token for one of `apis` may live.
 pub(crate) fn longest_lifetime<'a>(apis: impl IntoIterator<Item = &'a Api>, dialects: &[Arc<dyn Dialect>]) -> Seconds {
-    let usual = dialects.iter().map(|d| d.profile().token_lifetime).max().unwrap_or(Seconds::days(1));
-    apis.into_iter().map(|api| api.token_lifetime.unwrap_or(usual)).max().unwrap_or(usual)
+    let usual = usual_lifetime(dialects);
+    apis.into_iter().map(|api| api.longest_life(usual)).max().unwrap_or(usual)
 }
 
 impl std::fmt::Display for Slot {

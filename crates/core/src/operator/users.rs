@@ -55,9 +55,6 @@ pub struct NewUser {
     /// The person's permissions, per API.
     #[serde(default)]
     pub scopes: BTreeMap<ApiName, ScopeSet>,
-    /// Facts about the person that a dialect may write into tokens.
-    #[serde(default)]
-    pub properties: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for NewUser {
@@ -123,7 +120,6 @@ impl Operator {
                 status: Status::Enabled,
                 password,
                 scopes: new.scopes.clone(),
-                properties: new.properties.clone(),
                 password_source,
             };
             let summary = UserSummary::of(&user);

@@ -18,6 +18,9 @@ pub struct Api {
     /// How long its access tokens live; the dialect's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_lifetime: Option<Seconds>,
+    /// The longest lifetime that was ever declared: tokens of that time may still be out.
+    #[serde(default)]
+    pub longest_lifetime: Seconds,
     /// How its access tokens are signed.
     pub algorithm: Algorithm,
     /// What its access tokens are.
@@ -36,6 +39,12 @@ pub enum TokenFormat {
 }
 
 impl Api {
+    /// The longest that a token of it may live that was issued at any time; `usual` is the dialect's default.
+    #[must_use]
+    pub fn longest_life(&self, usual: Seconds) -> Seconds {
+        self.token_lifetime.unwrap_or(usual).max(self.longest_lifetime).max(usual)
+    }
+
     /// Whether a token signed by `algorithm` may be one of this API's. Its algorithm may have been changed since: any
     /// asymmetric one counts, but HS256 only where HS256 is declared.
     #[must_use]

@@ -21,9 +21,6 @@ pub struct User {
     pub password: PasswordHash,
     /// The person's permissions, per API.
     pub scopes: BTreeMap<ApiName, ScopeSet>,
-    /// Facts about the person that a dialect may write into tokens.
-    #[serde(default)]
-    pub properties: BTreeMap<String, String>,
     /// A digest of the imported hash that `ficha apply` last took in: the same declaration is known again by it after the
     /// hash was upgraded at a login or the password changed, and neither is undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Issuing: the live token again, or a new one; with a refresh token where the profile says so.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_telemetry::metrics::{Refresh as Refreshed, metrics};
@@ -55,6 +55,7 @@ pub(crate) async fn issue(
         .as_ref()
         .filter(|r| r.with.contains(&grant) && client.client.grants.contains(&GrantKind::RefreshToken));
     let begins = matches!(proved.continues, Continues::Nothing);
+    within_grace(rules, place)?;
     let now = past_marks(rules, place, &proved).await?;
     if let (Some(policy), Granted::OfClient, true, None) = (profile.reuse, &proved.scope, begins, refresh) {
         let live = reuse::live_token(rules, place, (&client, &proved.api), (proved.asked.as_ref(), policy)).await?;
@@ -236,6 +237,17 @@ async fn past_marks(rules: &Rules, place: &Place, proved: &Authorization) -> Res
         }
         Some(_) | None => Ok(now),
     }
+}
+
+/// Without the store tokens go on for `outage_grace`: then a change may have been missed for too long.
+fn within_grace(rules: &Rules, place: &Place) -> Result<(), Refusal> {
+    let Some(lasts) = rules.outage.lasts(|| rules.clock.monotonic()) else { return Ok(()) };
+    let grace = u64::try_from(place.issuer.issuer.outage_grace.0).unwrap_or(0);
+    if lasts >= Duration::from_secs(grace) {
+        return Err(Refusal::Unavailable);
+    }
+    metrics().outage_tokens.count(());
+    Ok(())
 }
 
 fn left(expires_at: UnixSeconds, now: UnixSeconds) -> Seconds {

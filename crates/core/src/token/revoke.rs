@@ -53,8 +53,10 @@ pub async fn revoke_token(
             retry_window: Seconds(0),
             keep_until: ends.max(facts.expires_at).max(now + longest) + rules.limits.verifier_leeway,
         };
-        rules.tokens.revoke_family(issuer, &family, now).await?;
+        let outcome = rules.tokens.revoke_family(issuer, &family, now).await;
+        // Without an outcome it may be written all the same: forgetting too much harms nobody.
         rules.node.apply(issuer, &[Change::Revoked]);
+        outcome?;
         return Ok(Revoked::Family(facts.family));
     }
     let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok(Revoked::Nothing) };
@@ -79,15 +81,16 @@ pub(crate) async fn revoke(
     revocation: &Revocation,
     now: UnixSeconds,
 ) -> Result<(), Refusal> {
-    let folded = rules.tokens.revoke_token(issuer, revocation, now, bound).await?;
+    let outcome = rules.tokens.revoke_token(issuer, revocation, now, bound).await;
+    // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
+    let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
+    rules.node.apply(issuer, &[holder, Change::Revoked]);
+    let folded = outcome?;
     if folded > 0 {
         metrics().revocations_folded.add((), folded);
         tracing::warn!(%issuer, client = revocation.client.as_ref().map(tracing::field::display), folded,
             "the oldest revocations of a client became a not-before mark: it has more standing ones than max_revocations_per_client");
     }
-    // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
-    let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
-    rules.node.apply(issuer, &[holder, Change::Revoked]);
     Ok(())
 }
 
@@ -119,13 +122,13 @@ pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Resu
         Marked::User(sub) => Change::User(sub.clone()),
     };
     let mark = Mark { whose, at: now + rules.limits.max_clock_skew };
-    let at = rules.tokens.mark(issuer, &mark, now).await?;
+    let outcome = rules.tokens.mark(issuer, &mark, now).await;
     rules.node.apply(issuer, &[change]);
-    Ok(at)
+    Ok(outcome?)
 }
 
 /// The longest that an access token of this issuer may live.
 pub(crate) fn longest_lifetime(place: &Place) -> Seconds {
     let usual = place.dialect.profile().token_lifetime;
-    place.issuer.apis.iter().map(|a| a.token_lifetime.unwrap_or(usual)).max().unwrap_or(usual)
+    place.issuer.apis.iter().map(|a| a.longest_life(usual)).max().unwrap_or(usual)
 }

@@ -43,24 +43,37 @@ pub struct ClientView {
     live: Mutex<Vec<LiveEntry>>,
     /// Held while a live token is renewed: one signature per node and renewal.
     pub(crate) renewal: tokio::sync::Mutex<()>,
-    under_way: Arc<AtomicU32>,
+    load: Arc<Load>,
+}
+
+/// What a client has under way, and what is left of its rate.
+#[derive(Debug)]
+pub(crate) struct Load {
+    under_way: AtomicU32,
+    /// At which time how many requests were left.
     rate: Mutex<(Duration, f64)>,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { under_way: AtomicU32::new(0), rate: Mutex::new((Duration::ZERO, f64::INFINITY)) }
+    }
 }
 
 /// One request of a client that is under way.
 #[derive(Debug)]
-pub(crate) struct UnderWay(Arc<AtomicU32>);
+pub(crate) struct UnderWay(Arc<Load>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl ClientView {
     /// The view of a row.
     #[must_use]
-    pub fn new(row: ClientRow) -> Self {
+    pub(crate) fn new(row: ClientRow, load: Arc<Load>) -> Self {
         let secrets = &row.client.secrets;
         Self {
             mark: row.mark,
@@ -69,8 +82,7 @@ impl ClientView {
             used_hours: secrets.iter().map(|_| AtomicI64::new(0)).collect(),
             live: Mutex::default(),
             renewal: tokio::sync::Mutex::default(),
-            under_way: Arc::default(),
-            rate: Mutex::new((Duration::ZERO, f64::from(row.client.max_per_second.unwrap_or(0)))),
+            load,
             client: row.client,
         }
     }
@@ -83,19 +95,20 @@ impl ClientView {
 
     /// Counts a request in; `None` when as many as it may have are under way.
     pub(crate) fn begin(&self) -> Option<UnderWay> {
-        let permit = UnderWay(self.under_way.clone());
-        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
+        let permit = UnderWay(self.load.clone());
+        let before = self.load.under_way.fetch_add(1, Ordering::Relaxed);
         (before < self.client.max_concurrent).then_some(permit)
     }
 
     /// Takes one request from its rate; `false` when that is used up. `now` is monotonic.
     pub(crate) fn within_rate(&self, now: Duration) -> bool {
         let Some(per_second) = self.client.max_per_second.map(f64::from) else { return true };
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = self.load.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, left) = *rate;
         let left = (left + now.saturating_sub(at).as_secs_f64() * per_second).min(per_second);
         let granted = left >= 1.0;
-        *rate = (now, if granted { left - 1.0 } else { left });
+        // A request whose body was slow arrived before others that were counted: time never goes back.
+        *rate = (at.max(now), if granted { left - 1.0 } else { left });
         granted
     }
 
@@ -131,4 +144,52 @@ impl ClientView {
 pub struct UserView {
     /// The declaration and the mark.
     pub row: UserRow,
+}
+
+#[cfg(test)]
+mod tests {
+    use ficha_types::ScopeSet;
+
+    use super::*;
+    use crate::records::Status;
+
+    fn app(load: &Arc<Load>, max_per_second: u32) -> ClientView {
+        let client = Client {
+            id: "app".parse().unwrap(),
+            status: Status::Enabled,
+            secrets: Vec::new(),
+            grants: std::collections::BTreeSet::new(),
+            scopes: [("cards".parse().unwrap(), ScopeSet::default())].into(),
+            auth_methods: None,
+            refresh_without_secret: false,
+            properties: std::collections::BTreeMap::new(),
+            max_concurrent: 1,
+            max_per_second: Some(max_per_second),
+            policy: 1,
+        };
+        ClientView::new(ClientRow { client, mark: None, api_marks: Vec::new() }, load.clone())
+    }
+
+    #[test]
+    fn requests_that_arrived_late_refill_no_rate() {
+        let app = app(&Arc::default(), 2);
+        let at = |seconds| app.within_rate(Duration::from_secs(seconds));
+        assert!(at(100) && at(100) && !at(100));
+        assert!(!at(90), "its head came ten seconds ago");
+        assert!(!at(100), "no second has passed");
+        assert!(at(101));
+    }
+
+    #[test]
+    fn a_change_of_the_client_resets_neither_its_rate_nor_what_is_under_way() {
+        let load = Arc::default();
+        let before = app(&load, 1);
+        assert!(before.within_rate(Duration::from_secs(1)));
+        let begun = before.begin();
+        let after = app(&load, 1);
+        assert!(!after.within_rate(Duration::from_secs(1)));
+        assert!(begun.is_some() && after.begin().is_none());
+        drop(begun);
+        assert!(after.begin().is_some());
+    }
 }

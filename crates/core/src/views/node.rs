@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -13,7 +13,7 @@ use ficha_telemetry::metrics::{Cache as Held, metrics};
 use ficha_types::{ClientId, IssuerName, Subject};
 use quick_cache::sync::Cache;
 
-use super::{ClientView, IssuerView, UserView};
+use super::{ClientView, IssuerView, UserView, client::Load};
 use crate::{
     master::MasterKeys,
     ports::{ClientStore, Dialect, StoreError},
@@ -48,10 +48,25 @@ pub struct IssuerSlot {
     view: ArcSwapOption<IssuerView>,
     loading: tokio::sync::Mutex<()>,
     epoch: AtomicU64,
+    /// Shared while something that was read is kept, alone while a change is applied: nothing from before it is kept after.
+    applying: RwLock<()>,
     slowest_hash_ms: AtomicU64,
 }
 
 impl IssuerSlot {
+    /// The place of an issuer of which nothing is known yet.
+    #[must_use]
+    pub fn new(name: &IssuerName) -> Self {
+        Self {
+            name: name.clone(),
+            view: ArcSwapOption::empty(),
+            loading: tokio::sync::Mutex::default(),
+            epoch: AtomicU64::new(0),
+            applying: RwLock::default(),
+            slowest_hash_ms: AtomicU64::new(0),
+        }
+    }
+
     /// Whose place.
     #[must_use]
     pub fn name(&self) -> &IssuerName {
@@ -71,6 +86,12 @@ impl IssuerSlot {
 
     pub(crate) fn note_hash_ms(&self, ms: u64) {
         self.slowest_hash_ms.fetch_max(ms, Ordering::Relaxed);
+    }
+
+    /// Keeps what was read at `epoch`, unless a change came since.
+    fn keep<T>(&self, epoch: u64, keep: impl FnOnce() -> T) -> Option<T> {
+        let _no_change_now = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+        (self.epoch() == epoch).then(keep)
     }
 }
 
@@ -95,6 +116,8 @@ pub struct Node {
     slots: RwLock<HashMap<IssuerName, Arc<IssuerSlot>>>,
     declared: AtomicU64,
     clients: Cache<ClientKey, Arc<ClientView>>,
+    /// What clients have under way and left of their rates, which no change of theirs resets.
+    loads: Cache<ClientKey, Arc<Load>>,
     users: Cache<UserKey, Arc<UserView>>,
 }
 
@@ -108,6 +131,7 @@ impl Node {
             slots: RwLock::default(),
             declared: AtomicU64::new(0),
             clients: Cache::new(sizes.clients),
+            loads: Cache::new(sizes.clients),
             users: Cache::new(sizes.users),
         }
     }
@@ -115,22 +139,13 @@ impl Node {
     /// The issuer's place in memory, made when there is none. Only for issuers that exist: places stay.
     #[must_use]
     pub fn slot(&self, name: &IssuerName) -> Arc<IssuerSlot> {
-        let read = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let read = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = read.get(name) {
             return slot.clone();
         }
         drop(read);
-        let mut write = self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let new = || {
-            Arc::new(IssuerSlot {
-                name: name.clone(),
-                view: ArcSwapOption::empty(),
-                loading: tokio::sync::Mutex::default(),
-                epoch: AtomicU64::new(0),
-                slowest_hash_ms: AtomicU64::new(0),
-            })
-        };
-        write.entry(name.clone()).or_insert_with(new).clone()
+        let mut write = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        write.entry(name.clone()).or_insert_with(|| Arc::new(IssuerSlot::new(name))).clone()
     }
 
     /// The issuer as of now, from memory or the store; `None` when there is none of that name.
@@ -152,10 +167,7 @@ impl Node {
             StoreError::Unreachable(e.to_string())
         })?;
         let view = Arc::new(view);
-        slot.view.store(Some(view.clone()));
-        if slot.epoch() != epoch {
-            slot.view.store(None);
-        }
+        slot.keep(epoch, || slot.view.store(Some(view.clone())));
         Ok(Some(view))
     }
 
@@ -172,13 +184,11 @@ impl Node {
         metrics().cache_misses.count(Held::Clients);
         let epoch = slot.epoch();
         let Some(row) = self.store.client(&slot.name, id).await? else { return Ok(None) };
-        let view = Arc::new(ClientView::new(row));
+        let load = self.loads.get_or_insert_with(&key, || Ok::<_, StoreError>(Arc::default()))?;
+        let view = Arc::new(ClientView::new(row, load));
         // Two first requests at once: both go on with the one that is kept, so that renewals meet.
-        let kept = self.clients.get_or_insert_with(&key, || Ok::<_, StoreError>(view))?;
-        if slot.epoch() != epoch {
-            self.clients.remove(&key);
-        }
-        Ok(Some(kept))
+        let kept = slot.keep(epoch, || self.clients.get_or_insert_with(&key, || Ok::<_, StoreError>(view.clone())));
+        Ok(Some(kept.transpose()?.unwrap_or(view)))
     }
 
     /// The user as of now.
@@ -195,17 +205,15 @@ impl Node {
         let epoch = slot.epoch();
         let Some(row) = self.store.user_by_subject(&slot.name, sub).await? else { return Ok(None) };
         let view = Arc::new(UserView { row });
-        self.users.insert(key.clone(), view.clone());
-        if slot.epoch() != epoch {
-            self.users.remove(&key);
-        }
+        slot.keep(epoch, || self.users.insert(key, view.clone()));
         Ok(Some(view))
     }
 
     /// Forgets what a change made out of date. Called after its commit and before its answer.
     pub fn apply(&self, issuer: &IssuerName, changes: &[Change]) {
         let slot = self.slot(issuer);
-        // First the number, then the entries: who reads meanwhile sees the number move and keeps nothing.
+        let _nothing_is_kept_now = slot.applying.write().unwrap_or_else(PoisonError::into_inner);
+        // The number tells who is reading meanwhile to keep nothing.
         slot.epoch.fetch_add(1, Ordering::AcqRel);
         for change in changes {
             match change {
@@ -230,7 +238,7 @@ impl Node {
     /// Entries held: issuers, clients, users.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize, usize) {
-        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         (slots.len(), self.clients.len(), self.users.len())
     }
 }

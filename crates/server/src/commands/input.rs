@@ -10,7 +10,6 @@ use anyhow::{Context, Result};
 use ficha_types::Secret;
 use zeroize::Zeroizing;
 
-use super::output::note;
 use crate::wire::WrongUse;
 
 /// Bytes of the longest secret, password or token.
@@ -36,16 +35,14 @@ pub(crate) fn secret(path: Option<&Path>, what: &str) -> Result<Secret> {
     Ok(secret)
 }
 
-/// One line at a terminal, everything from a file or a pipe.
+/// One line at a terminal, not shown as it is typed; everything from a file or a pipe.
 fn stdin(what: &str) -> Result<Secret> {
-    let mut stdin = io::stdin().lock();
+    let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return read(stdin).map_err(|e| WrongUse(format!("the {what}: {e}")).into());
+        return read(stdin.lock()).map_err(|e| WrongUse(format!("the {what}: {e}")).into());
     }
-    note(&format!("The {what}, one line (it is seen as you type; to hide it, give it in a file or by a pipe):"));
-    let mut line = Zeroizing::new(String::new());
-    io::BufRead::read_line(&mut stdin, &mut line).context("standard input")?;
-    Ok(Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+    let typed = dialoguer::Password::new().with_prompt(format!("The {what}")).allow_empty_password(true).interact();
+    Ok(Secret::new(typed.context("the terminal")?))
 }
 
 fn read(from: impl Read) -> Result<Secret, String> {

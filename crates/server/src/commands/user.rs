@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     ask::{Has, Server, segment},
-    client::{property, scopes, together},
+    client::{scopes, together},
     input::secret,
     output::{Table, facts, say, word},
 };
@@ -35,9 +35,6 @@ pub(crate) enum UserCommand {
         /// Permissions at an API. May be repeated.
         #[arg(long = "scope", value_name = "API=SCOPE SCOPE…", value_parser = scopes)]
         scopes: Vec<(ApiName, ScopeSet)>,
-        /// A fact about the person that a dialect may write into tokens. May be repeated.
-        #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
-        properties: Vec<(String, String)>,
     },
     /// An issuer's users.
     List {
@@ -104,10 +101,9 @@ pub(super) async fn run(command: UserCommand, global: &Global) -> Result<()> {
     let server = Server::find(global).await?;
     let json = global.json;
     match command {
-        UserCommand::Add { which, password, scopes, properties } => {
+        UserCommand::Add { which, password, scopes } => {
             let issuer = server.issuer(which.issuer.as_ref(), Has::Anything).await?;
-            let (scopes, properties) = (together(scopes), properties.into_iter().collect());
-            let new = NewUser { name: which.name, password: password.read()?, scopes, properties };
+            let new = NewUser { name: which.name, password: password.read()?, scopes: together(scopes) };
             let user: UserSummary = server.post(&format!("/v1/issuers/{issuer}/users"), &new).await?;
             say(json, &user, |user| facts(&[("user", user.name.clone()), ("sub", user.sub.clone())]))
         }

@@ -51,6 +51,7 @@ pub fn api(name: &str) -> Api {
         scopes: vec![word("read"), word("write")],
         token_lifetime: Some(Seconds::hours(1)),
         algorithm: Algorithm::Es256,
+        longest_lifetime: Seconds(0),
         format: TokenFormat::Jwt,
         secrets: vec![secret("introspection")],
     }
@@ -81,7 +82,6 @@ pub fn user(name: &str, sub: &str) -> User {
         status: Status::Enabled,
         password: PasswordHash::new(format!("hash of {name}")),
         scopes: BTreeMap::from([(word("cards"), word("read"))]),
-        properties: BTreeMap::new(),
         password_source: Some([5; 32]),
     }
 }

@@ -55,6 +55,7 @@ impl Bench {
             guard: Guard::new(100),
             secret_uses: SecretUses::default(),
             introspected: Introspected::new(100),
+            outage: ficha_core::Outage::default(),
             limits: Limits::default(),
         };
         let operator = Operator {
