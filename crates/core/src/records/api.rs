@@ -7,7 +7,6 @@ use super::StoredSecret;
 
 /// An API that accepts tokens of one issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Api {
     /// Its name: unique among the issuer's APIs and clients.
     pub name: ApiName,

@@ -19,7 +19,6 @@ pub enum Status {
 
 /// An application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Client {
     /// Its public name.
     pub id: ClientId,

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// One token service: where it answers, how it speaks, and its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// Its name in this server.
     pub name: IssuerName,
@@ -31,7 +30,6 @@ pub struct Issuer {
 
 /// A base URL of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Place {
     /// The URL.
     pub url: BaseUrl,

@@ -17,7 +17,6 @@ pub enum SecretOrigin {
 
 /// A secret's digest (HMAC-SHA-256 over issuer, owner and the secret's SHA-256, under a key of the issuer).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StoredSecret {
     /// Its name in commands and in the log: unique for its owner.
     pub id: String,

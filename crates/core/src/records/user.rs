@@ -9,7 +9,6 @@ use super::Status;
 
 /// A person whom the grant `password` involves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct User {
     /// What the person types.
     pub name: Username,

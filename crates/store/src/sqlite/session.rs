@@ -130,5 +130,11 @@ pub(super) fn failure(error: &rusqlite::Error) -> Failure {
         ErrorCode::OperationInterrupted,
         ErrorCode::TooBig,
     ];
-    Failure::Engine { lost: !stays.contains(&code), why: error.to_string() }
+    let damaged = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase].contains(&code);
+    let why = if damaged {
+        format!("the database is damaged ({error}): restore it from a backup")
+    } else {
+        error.to_string()
+    };
+    Failure::Engine { lost: !stays.contains(&code), why }
 }
