@@ -169,6 +169,11 @@ fn matches(password: &[u8], hash: &str, memory: &mut Vec<Block>) -> Option<bool>
     }
 }
 
+/// Whether the next login replaces that hash by a better one.
+pub(crate) fn is_outdated(hash: &PasswordHash) -> bool {
+    outdated(hash.expose())
+}
+
 fn outdated(hash: &str) -> bool {
     match Kind::of(hash) {
         Some(Kind::Argon2(parsed)) => {

@@ -29,14 +29,71 @@ impl SecretUses {
     /// Gives the store what came together since the last time.
     ///
     /// # Errors
-    /// [`StoreError`]; what could not be kept is noted again at the next use.
+    /// [`StoreError`]; what could not be kept is given at the next flush.
     pub async fn flush(&self, store: &dyn UpkeepStore) -> Result<(), StoreError> {
-        let uses = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if uses.is_empty() {
+        let taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if taken.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> =
-            uses.into_iter().map(|((issuer, owner, secret), at)| SecretUse { issuer, owner, secret, at }).collect();
-        store.note_secret_uses(&uses).await
+        let as_use = |((issuer, owner, secret), at): (&(IssuerName, String, String), &UnixSeconds)| SecretUse {
+            issuer: issuer.clone(),
+            owner: owner.clone(),
+            secret: secret.clone(),
+            at: *at,
+        };
+        let uses: Vec<_> = taken.iter().map(as_use).collect();
+        let outcome = store.note_secret_uses(&uses).await;
+        if outcome.is_err() {
+            let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for (whose, at) in taken {
+                if since.len() < BOUND {
+                    since.entry(whose).or_insert(at);
+                }
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{BoxFuture, PurgeReport};
+
+    /// Takes nothing the first time.
+    #[derive(Default)]
+    struct DownAtFirst(Mutex<Vec<usize>>);
+
+    impl UpkeepStore for DownAtFirst {
+        fn purge(&self, _: UnixSeconds, _: u32) -> BoxFuture<'_, Result<PurgeReport, StoreError>> {
+            unreachable!("nothing is purged here")
+        }
+        fn note_secret_uses<'a>(&'a self, uses: &'a [SecretUse]) -> BoxFuture<'a, Result<(), StoreError>> {
+            let mut calls = self.0.lock().unwrap();
+            calls.push(uses.len());
+            let down = calls.len() == 1;
+            Box::pin(async move { if down { Err(StoreError::Unreachable("down".into())) } else { Ok(()) } })
+        }
+        fn secret_uses<'a>(
+            &'a self,
+            _: &'a IssuerName,
+            _: &'a str,
+        ) -> BoxFuture<'a, Result<Vec<SecretUse>, StoreError>> {
+            unreachable!("nothing is read here")
+        }
+        fn probe(&self, _: UnixSeconds) -> BoxFuture<'_, Result<(), StoreError>> {
+            unreachable!("nobody asks")
+        }
+    }
+
+    #[tokio::test]
+    async fn uses_that_the_store_could_not_take_are_given_again() {
+        let (uses, store) = (SecretUses::default(), DownAtFirst::default());
+        uses.note(&"acme".parse().unwrap(), ("app", "s1"), UnixSeconds(7200));
+        assert!(uses.flush(&store).await.is_err());
+        uses.note(&"acme".parse().unwrap(), ("app", "s2"), UnixSeconds(7200));
+        uses.flush(&store).await.unwrap();
+        uses.flush(&store).await.unwrap();
+        assert_eq!(*store.0.lock().unwrap(), [1, 2]);
     }
 }

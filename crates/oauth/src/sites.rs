@@ -2,12 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ficha_core::{
-    Rules,
-    ports::StoreError,
-    records::Issuer,
-    views::{IssuerSlot, Node},
-};
+use ficha_core::{Rules, ports::StoreError, records::Issuer, views::IssuerSlot};
 use ficha_types::{BaseUrl, IssuerName, Port};
 use ficha_web::Host;
 
@@ -58,7 +53,7 @@ impl Sites {
             for place in &issuer.places {
                 let name = place.dialect.as_ref().unwrap_or(&issuer.dialect);
                 match dialects.compiled(name) {
-                    Some(dialect) => sites.add(&rules.node, (&issuer, &place.url), dialect),
+                    Some(dialect) => sites.add(rules.node.slot(&issuer.name), (&issuer, &place.url), dialect),
                     None => {
                         tracing::error!(issuer = %issuer.name, dialect = %name, "the issuer's dialect is not loaded: nothing is answered at {}", place.url);
                     }
@@ -68,9 +63,9 @@ impl Sites {
         Ok(sites)
     }
 
-    fn add(&mut self, node: &Node, (issuer, url): (&Issuer, &BaseUrl), dialect: Arc<Compiled>) {
+    fn add(&mut self, slot: Arc<IssuerSlot>, (issuer, url): (&Issuer, &BaseUrl), dialect: Arc<Compiled>) {
         let site = Arc::new(Site {
-            slot: node.slot(&issuer.name),
+            slot,
             dialect,
             allow_loopback_http: issuer.allow_loopback_http,
             prefix: url.prefix().into(),
@@ -107,7 +102,9 @@ impl Sites {
         let fits = |site: &&Arc<Site>| {
             path.strip_prefix(&*site.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let Some(site) = sites().filter(fits).max_by_key(|s| s.prefix.len()) else { return Found::NoIssuer };
+        // Of equal ones the first: a port that is written goes before any port.
+        let longest = sites().filter(fits).min_by_key(|s| std::cmp::Reverse(s.prefix.len()));
+        let Some(site) = longest else { return Found::NoIssuer };
         let rest = path.get(site.prefix.len()..).unwrap_or_default();
         match site.dialect.endpoints().at(rest) {
             Some(endpoint) => Found::Endpoint(site, endpoint),
@@ -153,6 +150,10 @@ pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Box<Clash>
                 continue;
             }
             if place.url.prefix() == other.url.prefix() {
+                // An alias for any port yields to a port that is written.
+                if place.url.port() != other.url.port() {
+                    continue;
+                }
                 let (one, other) = (issuer.name.clone(), other_issuer.name.clone());
                 return Err(Box::new(Clash::Equal { url: place.url.clone(), one, other }));
             }
@@ -172,7 +173,74 @@ pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Box<Clash>
     Ok(())
 }
 
-/// Whether one request could be meant for both: same host, same port. An alias for any port yields to a port that is written.
+/// Whether one request could be meant for both: same host, same port.
 fn meet(a: &BaseUrl, b: &BaseUrl) -> bool {
-    a.host() == b.host() && a.port() == b.port()
+    a.host() == b.host() && (a.port() == b.port() || [a.port(), b.port()].contains(&Port::Any))
+}
+
+#[cfg(test)]
+mod tests {
+    use ficha_core::records::Place;
+    use ficha_types::Seconds;
+
+    use super::*;
+
+    fn issuer(name: &str, url: &str) -> Issuer {
+        Issuer {
+            name: name.parse().unwrap(),
+            dialect: "deyel".parse().unwrap(),
+            places: vec![Place { url: url.parse().unwrap(), dialect: None }],
+            default_api: None,
+            allow_loopback_http: false,
+            rsa_bits: 2048,
+            password_refusal_after_ms: 300,
+            max_revocations_per_client: 10_000,
+            outage_grace: Seconds(0),
+        }
+    }
+
+    fn slot(name: &str) -> Arc<IssuerSlot> {
+        Arc::new(IssuerSlot::new(&name.parse().unwrap()))
+    }
+
+    fn found(urls: &[(&str, &str)], host: &str, path: &str) -> Option<String> {
+        let dialect = DialectSet::load(None).unwrap().compiled(&"deyel".parse().unwrap()).unwrap();
+        let mut sites = Sites::default();
+        for (name, url) in urls {
+            sites.add(slot(name), (&issuer(name, url), &url.parse().unwrap()), dialect.clone());
+        }
+        match sites.find(Host::parse(host).as_ref(), path) {
+            Found::Endpoint(site, _) | Found::NoEndpoint(site) => Some(site.slot.name().to_string()),
+            Found::NoIssuer | Found::NoHost => None,
+        }
+    }
+
+    fn clash(urls: [&str; 2]) -> Option<Clash> {
+        let [one, other] = urls;
+        let issuers = [issuer("one", one), issuer("other", other)];
+        check(&issuers, &DialectSet::load(None).unwrap()).err().map(|clash| *clash)
+    }
+
+    #[test]
+    fn a_port_that_is_written_goes_before_any_port_and_the_longest_prefix_before_both() {
+        let urls =
+            [("any", "https://a.example:*"), ("exact", "https://a.example:8443"), ("deep", "https://a.example:*/x")];
+        assert_eq!(found(&urls, "a.example:8443", "/oauth/token").as_deref(), Some("exact"));
+        assert_eq!(found(&urls, "a.example:9443", "/oauth/token").as_deref(), Some("any"));
+        assert_eq!(found(&urls, "a.example:8443", "/x/oauth/token").as_deref(), Some("deep"));
+        assert_eq!(found(&urls, "a.example:8443", "/xy/oauth/token").as_deref(), Some("exact"));
+        assert_eq!(found(&urls, "b.example:8443", "/oauth/token"), None);
+    }
+
+    #[test]
+    fn a_prefix_that_hides_an_endpoint_is_a_clash_whatever_the_port_of_an_alias() {
+        for longer in ["https://a.example:8443/oauth", "https://a.example:*/oauth"] {
+            for shorter in ["https://a.example:8443", "https://a.example:*"] {
+                assert!(matches!(clash([shorter, longer]), Some(Clash::Hidden { .. })), "{shorter} {longer}");
+            }
+        }
+        assert_eq!(clash(["https://a.example:8443", "https://a.example:*"]), None);
+        assert_eq!(clash(["https://a.example:8443", "https://a.example:9443/oauth"]), None);
+        assert!(matches!(clash(["https://a.example:*", "https://a.example:*"]), Some(Clash::Equal { .. })));
+    }
 }

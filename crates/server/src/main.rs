@@ -8,6 +8,8 @@ mod dev;
 mod dev_certificates;
 mod master;
 mod ops;
+#[cfg(test)]
+mod pipeline;
 mod run;
 mod serve;
 mod upkeep;

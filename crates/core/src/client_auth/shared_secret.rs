@@ -83,8 +83,8 @@ fn prove(
     let digest = |r: &Reading| place.issuer.secret_digest(&r.id, &sha256(r.secret.expose().as_bytes()));
     let digests: Vec<_> = readings.iter().map(digest).collect();
     let find = |origin| {
-        let each = digests.iter().zip(owned).enumerate();
-        each.filter_map(|(at, (digest, secrets))| Some((at, held(secrets, digest, origin)?))).next()
+        let mut each = digests.iter().zip(owned).enumerate();
+        each.find_map(|(at, (digest, secrets))| Some((at, held(secrets, digest, origin)?)))
     };
     if let Some(found) = find(SecretOrigin::Generated) {
         return Ok(Some(found));

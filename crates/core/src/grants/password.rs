@@ -1,9 +1,9 @@
 //! The grant `password` (RFC 6749 §4.3). RFC 9700 §2.4 advises against it; deployed vendors need it.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ficha_telemetry::metrics::{Limited, metrics};
-use ficha_types::{ScopeSet, Secret, Username};
+use ficha_types::{IssuerName, ScopeSet, Secret, Username};
 
 use super::{Authorization, Continues, Granted};
 use crate::{
@@ -24,7 +24,6 @@ pub(crate) struct Login {
     pub(crate) target: Target,
 }
 
-/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists.
 pub(crate) async fn prove(
     rules: &Rules,
     place: &Place,
@@ -32,12 +31,7 @@ pub(crate) async fn prove(
     (client, login): (AuthenticatedClient, Login),
 ) -> Result<Authorization, Refusal> {
     let api = choose_api(&place.issuer, client.view(), &login.target)?.clone();
-    let proved = known_user(rules, place, caller, (login.username, login.password)).await;
-    if matches!(proved, Err(Refusal::User)) {
-        let least = u64::from(place.issuer.issuer.password_refusal_after_ms).max(place.slot.slowest_hash_ms());
-        rules.clock.wait_monotonic(caller.arrived + Duration::from_millis(least)).await;
-    }
-    let user = proved?;
+    let user = known_user(rules, place, caller, (login.username, login.password)).await?;
     // The user's permissions bound what the client may do in the person's name.
     let own = user.row.user.scopes.get(&api.name).cloned().unwrap_or_default();
     let scope = narrow(held(client.view(), &api).intersection(&own), login.scope.as_ref())?;
@@ -51,6 +45,7 @@ pub(crate) async fn prove(
     })
 }
 
+/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists.
 async fn known_user(
     rules: &Rules,
     place: &Place,
@@ -60,13 +55,13 @@ async fn known_user(
     let issuer = place.issuer.name();
     let text = name.as_ref().map_or("", Username::as_str);
     let at = (caller.address, caller.arrived);
-    if let Some(wait) = rules.guard.user(issuer, text, at) {
-        metrics().rate_limited.count(Limited::UserFailures);
-        return Err(Refusal::TooManyFailures(wait));
-    }
-    let delay = rules.guard.user_delay(issuer, text, caller.arrived);
+    within_failures(rules, issuer, text, at)?;
+    // The request is whole only now: who sends its body late waits as long, and learns no more by the time of the answer.
+    let mut begun = rules.clock.monotonic();
+    let delay = rules.guard.user_delay(issuer, text, begun);
     if !delay.is_zero() {
-        rules.clock.wait_monotonic(caller.arrived + delay).await;
+        begun += delay;
+        rules.clock.wait_monotonic(begun).await;
     }
     let row = match &name {
         Some(name) => rules.user_by_name(place, name).await?,
@@ -76,6 +71,8 @@ async fn known_user(
     let copy = Secret::new(password.expose().to_owned());
     let checked = rules.passwords.check(password, kept).await?;
     place.slot.note_hash_ms(u64::try_from(checked.took.as_millis()).unwrap_or(u64::MAX).min(5_000));
+    // Others may have failed meanwhile: many guesses at once learn no more than one after the other.
+    within_failures(rules, issuer, text, at)?;
     match row {
         Some(row) if checked.right && row.user.status == Status::Enabled => {
             if checked.outdated {
@@ -85,9 +82,19 @@ async fn known_user(
         }
         Some(_) | None => {
             rules.guard.user_failed(issuer, text, at);
+            let least = u64::from(place.issuer.issuer.password_refusal_after_ms).max(place.slot.slowest_hash_ms());
+            // Behind a long queue it counts from the hash on, or its kind would show.
+            let hashed = rules.clock.monotonic().saturating_sub(checked.took);
+            rules.clock.wait_monotonic(begun.max(hashed) + Duration::from_millis(least)).await;
             Err(Refusal::User)
         }
     }
+}
+
+fn within_failures(rules: &Rules, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) -> Result<(), Refusal> {
+    let Some(wait) = rules.guard.user(issuer, name, at) else { return Ok(()) };
+    metrics().rate_limited.count(Limited::UserFailures);
+    Err(Refusal::TooManyFailures(wait))
 }
 
 /// Replaces an imported hash by one of ours while the password is at hand. A login does not fail for it.

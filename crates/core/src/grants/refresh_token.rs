@@ -28,7 +28,7 @@ pub(crate) async fn prove(
     (who, asked): (Who, Refreshing),
 ) -> Result<Authorization, Refusal> {
     let now = rules.clock.now();
-    let facts = read_refresh_token(place, asked.token.expose()).ok_or(Refusal::RefreshUnknown)?;
+    let facts = read_refresh_token(place, &*rules.dialects, asked.token.expose()).ok_or(Refusal::RefreshUnknown)?;
     if facts.client != who.view().client.id {
         return Err(Refusal::RefreshUnknown);
     }
@@ -69,7 +69,11 @@ async fn enabled_user(rules: &Rules, place: &Place, sub: &Subject) -> Result<Arc
 fn target_agrees(api: &Api, target: &Target) -> Result<(), Refusal> {
     let named = target.audience.iter().chain(&target.resources);
     // RFC 8707 §2 allows several; here it is one API a token.
-    if target.resources.len() < 2 && named.into_iter().all(|name| name == api.audience.as_str()) { Ok(()) } else { Err(Refusal::ApisDisagree) }
+    if target.resources.len() < 2 && named.into_iter().all(|name| name == api.audience.as_str()) {
+        Ok(())
+    } else {
+        Err(Refusal::ApisDisagree)
+    }
 }
 
 /// Part of the first answer's scope (RFC 6749 §6), of what client and user still hold.

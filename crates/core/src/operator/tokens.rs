@@ -172,7 +172,7 @@ impl Operator {
     }
 
     async fn against(&self, place: &Place, token: &str) -> Result<Option<Read>, OperatorError> {
-        if let Some(facts) = read_refresh_token(place, token) {
+        if let Some(facts) = read_refresh_token(place, &*self.rules.dialects, token) {
             let sealed = Compact::parse(token).is_err().then(|| refresh_claims(&facts));
             let against = self.against_refresh(place, &facts).await?;
             return Ok(Some(Read { kind: "refresh_token", sealed, against }));

@@ -8,8 +8,10 @@ use crate::{
     Refusal,
     client_auth::{Who, authenticate, identify},
     grants::{client_credentials, password, refresh_token},
+    passwords::is_outdated,
+    records::User,
     rules::Rules,
-    views::Place,
+    views::{ClientView, Place, UnderWay, UserView},
 };
 
 /// Answers a token request: authenticates the client, lets the grant prove, issues.
@@ -23,6 +25,7 @@ pub async fn exchange(
     request: TokenRequest,
 ) -> Result<TokenAnswer, Refusal> {
     let kind = request.grant.kind();
+    let epoch = place.slot.epoch();
     let who = match &request.grant {
         GrantRequest::RefreshToken { .. } => identify(rules, place, caller, request.who).await?,
         GrantRequest::ClientCredentials { .. } | GrantRequest::Password { .. } => {
@@ -30,10 +33,11 @@ pub async fn exchange(
         }
     };
     let client = who.view().clone();
-    let _under_way = client.begin().ok_or_else(|| too_many(Limited::ClientConcurrency))?;
-    if !client.within_rate(caller.arrived) {
-        return Err(too_many(Limited::ClientRate));
-    }
+    // The id alone proves nothing: what strangers send in a client's name uses up none of its rate.
+    let mut under_way = match &who {
+        Who::Authenticated(_) => Some(counted(caller, &client)?),
+        Who::Identified(_) => None,
+    };
     if !client.client.grants.contains(&kind) {
         return Err(Refusal::GrantNotAllowed(kind));
     }
@@ -52,7 +56,45 @@ pub async fn exchange(
             return Err(Refusal::Client(crate::ClientFailure::NoSecret));
         }
     };
-    issue(rules, place, (kind, proved)).await
+    if under_way.is_none() {
+        under_way = Some(counted(caller, &client)?);
+    }
+    let user = proved.user.clone();
+    let answer = issue(rules, place, (kind, proved)).await?;
+    if place.slot.epoch() != epoch {
+        unchanged(rules, place, (&client, user.as_deref())).await?;
+    }
+    drop(under_way);
+    Ok(answer)
+}
+
+/// Counts a request of `client` in, within its rate and its number of concurrent requests.
+fn counted(caller: &Caller, client: &ClientView) -> Result<UnderWay, Refusal> {
+    let under_way = client.begin().ok_or_else(|| too_many(Limited::ClientConcurrency))?;
+    if client.within_rate(caller.arrived) { Ok(under_way) } else { Err(too_many(Limited::ClientRate)) }
+}
+
+/// Whether client and user are as they were when the request began: a token may wait for a hash, a signature or a mark, and
+/// must not be given out for what was disabled, removed or changed meanwhile. A mark that the client got counts by itself.
+async fn unchanged(
+    rules: &Rules,
+    place: &Place,
+    (client, user): (&ClientView, Option<&UserView>),
+) -> Result<(), Refusal> {
+    let now = rules.node.client(&place.slot, &client.client.id).await?;
+    let mut same = now.is_some_and(|now| now.client == client.client);
+    if let Some(UserView { row: before }) = user {
+        let now = rules.node.user(&place.slot, &before.user.sub).await?;
+        // A login upgrades an outdated hash, and that is no change of the password.
+        let same_password = |now: &User| now.password == before.user.password || is_outdated(&before.user.password);
+        same &= now.is_some_and(|now| {
+            let (user, mark) = (&now.row.user, now.row.mark);
+            mark == before.mark
+                && (user.status, &user.scopes) == (before.user.status, &before.user.scopes)
+                && same_password(user)
+        });
+    }
+    if same { Ok(()) } else { Err(Refusal::Busy("changed meanwhile")) }
 }
 
 fn too_many(what: Limited) -> Refusal {

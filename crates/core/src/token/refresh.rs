@@ -8,7 +8,7 @@ use ficha_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ports::{FamilyUse, ReadFacts},
+    ports::{Dialects, FamilyUse, ReadFacts},
     profile::Refresh,
     views::Place,
 };
@@ -86,7 +86,8 @@ impl Spent {
             user: facts.user.clone(),
             step: facts.step,
             retry_window: self.retry_window,
-            keep_until: successor_ends.max(access_ends).max(facts.expires_at) + leeway,
+            // A retry gets another access token, which lives that much longer, and no retry moves the row.
+            keep_until: successor_ends.max(access_ends + self.retry_window).max(facts.expires_at) + leeway,
         }
     }
 
@@ -128,8 +129,8 @@ pub(crate) fn seal(issuer: &IssuerName, (number, key): &(u16, SealingKey), facts
 
 /// Reads a refresh token of this issuer, whatever its form and whatever the dialect that it was issued in; `None` when it is
 /// none. Expiry, marks and revocation are the caller's.
-pub(crate) fn read_refresh_token(place: &Place, token: &str) -> Option<RefreshFacts> {
-    if token.starts_with(PREFIX) { open(place, token) } else { read_jwt(place, token) }
+pub(crate) fn read_refresh_token(place: &Place, dialects: &dyn Dialects, token: &str) -> Option<RefreshFacts> {
+    if token.starts_with(PREFIX) { open(place, token) } else { read_jwt(place, dialects, token) }
 }
 
 /// A sealed refresh token, taken apart but not opened: the number of its key and what that key sealed. Everything beyond is
@@ -160,15 +161,17 @@ fn open(place: &Place, token: &str) -> Option<RefreshFacts> {
     })
 }
 
-fn read_jwt(place: &Place, token: &str) -> Option<RefreshFacts> {
+fn read_jwt(place: &Place, dialects: &dyn Dialects, token: &str) -> Option<RefreshFacts> {
     let parsed = Compact::parse(token).ok()?;
     let algorithm: Algorithm = parsed.header().alg.parse().ok()?;
     let kid = parsed.header().kid.as_deref();
     let mut keys = place.issuer.keys.refresh_verifiers(algorithm, kid);
     keys.find(|key| parsed.verify_with(&key.verifying))?;
     let claims: serde_json::Map<_, _> = serde_json::from_slice(parsed.payload()).ok()?;
-    let endpoint = place.dialect.token_endpoint(&place.issuer.iss);
-    let read: ReadFacts = place.dialect.read_refresh_claims(&claims, &endpoint)?;
+    let names = place.issuer.issuer.dialects().into_iter();
+    let read: ReadFacts = names
+        .filter_map(|name| dialects.dialect(name))
+        .find_map(|dialect| dialect.read_refresh_claims(&claims, &dialect.token_endpoint(&place.issuer.iss)))?;
     if read.issuer != *place.issuer.iss {
         return None;
     }

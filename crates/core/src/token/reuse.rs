@@ -148,12 +148,12 @@ fn open(place: &Place, key: &LiveKey, row: &LiveRow, scope: &Arc<str>) -> Option
 }
 
 /// What decides, beside client and API, that two requests get the same token: audience and algorithm too, since an API that was
-/// declared anew wants new ones. No sender binding exists yet.
+/// declared anew wants new ones, and the issuer's URL, which stands in `iss`. No sender binding exists yet.
 fn fingerprint(place: &Place, api: &Api, scope: &ScopeSet, policy: i64) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(place.dialect.name().as_str().as_bytes());
     hash.update(b"\n");
-    for word in [scope.to_string().as_str(), api.audience.as_str(), api.algorithm.as_str()] {
+    for word in [&*place.issuer.iss, scope.to_string().as_str(), api.audience.as_str(), api.algorithm.as_str()] {
         hash.update(word.as_bytes());
         hash.update(b"\n");
     }

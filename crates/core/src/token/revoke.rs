@@ -7,6 +7,7 @@ use super::{Target, choose_api, read::read_access_token, read_refresh_token};
 use crate::{
     Refusal,
     client_auth::AuthenticatedClient,
+    operator::slots::{dialects, longest_lifetime},
     ports::{FamilyUse, Revocation},
     records::{Mark, Marked},
     rules::Rules,
@@ -38,13 +39,13 @@ pub async fn revoke_token(
 ) -> Result<Revoked, Refusal> {
     let id = &client.view().client.id;
     let (issuer, now) = (place.issuer.name(), rules.clock.now());
-    if let Some(facts) = read_refresh_token(place, token) {
+    if let Some(facts) = read_refresh_token(place, &*rules.dialects, token) {
         if facts.client != *id || facts.expires_at <= now {
             return Ok(Revoked::Nothing);
         }
         let ends =
             place.dialect.profile().refresh.as_ref().map_or(facts.expires_at, |r| facts.began_at + r.family_lifetime);
-        let longest = longest_lifetime(place);
+        let longest = longest_lifetime(place.issuer.apis.iter().map(|a| &**a), &dialects(rules, &place.issuer.issuer));
         let family = FamilyUse {
             family: facts.family.clone(),
             client: facts.client,
@@ -125,10 +126,4 @@ pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Resu
     let outcome = rules.tokens.mark(issuer, &mark, now).await;
     rules.node.apply(issuer, &[change]);
     Ok(outcome?)
-}
-
-/// The longest that an access token of this issuer may live.
-pub(crate) fn longest_lifetime(place: &Place) -> Seconds {
-    let usual = place.dialect.profile().token_lifetime;
-    place.issuer.apis.iter().map(|a| a.longest_life(usual)).max().unwrap_or(usual)
 }

@@ -6,8 +6,8 @@ mod issuer;
 mod keys;
 mod node;
 
-pub(crate) use client::LiveEntry;
 pub use client::{ClientView, UserView};
+pub(crate) use client::{LiveEntry, UnderWay};
 pub use issuer::{IssuerView, ViewError};
 pub(crate) use issuer::{open_signing_key, seal_signing_key, secret_digest};
 pub use keys::{KeyRing, LoadedKey};

@@ -1,0 +1,197 @@
+//! The rules on a store and with the built-in dialects, a clock to turn and races that a test decides.
+
+mod aliases;
+mod changes;
+mod guarding;
+mod live;
+
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use ficha_core::{
+    Limits, Refusal, Rules, SecretUses,
+    guard::Guard,
+    master::MasterKeys,
+    operator::{Actor, NoRoutes, Operator, Spares, Surroundings},
+    passwords::Passwords,
+    ports::Clock,
+    signer::Signer,
+    token::{Caller, Credentials, GrantRequest, Introspected, Reading, Target, TokenAnswer, TokenRequest, exchange},
+    views::{CacheSizes, Node, Place},
+};
+use ficha_oauth::dialect::DialectSet;
+use ficha_store::{OpenOptions, SqliteStore};
+use ficha_testkit::{TestClock, TestEntropy};
+use ficha_types::{AuthMethod, ClientId, IssuerName, Secret, UnixSeconds};
+
+const NOON: UnixSeconds = UnixSeconds(1_800_000_000);
+const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+/// An operator with a store and a clock, nobody else.
+struct Bench {
+    operator: Operator,
+    clock: Arc<TestClock>,
+    _data: tempfile::TempDir,
+}
+
+impl Bench {
+    /// One with the issuer `acme` in `dialect`: an API `cards`, a client `app` whose secret is `hunter2`.
+    async fn with(dialect: &str) -> Self {
+        Self::of(&acme(dialect)).await
+    }
+
+    /// One with what `text` declares.
+    async fn of(text: &str) -> Self {
+        let bench = Self::speaking(None);
+        bench.apply(text).await;
+        bench
+    }
+
+    /// One that declares nothing, with the dialects of a folder too.
+    fn speaking(folder: Option<&Path>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(&data.path().join("ficha.db"), &OpenOptions::default()).unwrap());
+        let (clock, masters) = (Arc::new(TestClock::at(NOON)), Arc::new(MasterKeys::new(&[1; 32], None)));
+        let rules = Rules {
+            clock: clock.clone(),
+            chance: Arc::new(TestEntropy::seeded(1)),
+            clients: store.clone(),
+            node: Node::new(store.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
+            tokens: store.clone(),
+            operator: store.clone(),
+            upkeep: store,
+            dialects: Arc::new(DialectSet::load(folder).unwrap()),
+            signer: Signer::new(1, 16),
+            passwords: Passwords::new(1, 16),
+            guard: Guard::new(1000),
+            secret_uses: SecretUses::default(),
+            introspected: Introspected::new(100),
+            outage: ficha_core::Outage::default(),
+            limits: Limits::default(),
+        };
+        let operator = Operator {
+            rules: Arc::new(rules),
+            masters,
+            spares: Spares::none(),
+            routes: Arc::new(NoRoutes),
+            surroundings: Surroundings::default(),
+        };
+        Self { operator, clock, _data: data }
+    }
+
+    async fn apply(&self, text: &str) {
+        let open = |path: &Path| Ok(Secret::new(path.display().to_string()));
+        let declared = ficha_admin::declaration::read(&[("a.toml".into(), text.into())], &open).unwrap();
+        self.operator.apply(&root(), &declared, true).await.unwrap();
+    }
+
+    fn rules(&self) -> &Arc<Rules> {
+        &self.operator.rules
+    }
+
+    /// The issuer `acme` as a request finds it.
+    async fn place(&self) -> Place {
+        let slot = self.rules().node.slot(&issuer());
+        let view = self.rules().node.issuer(&slot).await.unwrap().unwrap();
+        let dialect = self.rules().dialects.dialect(&view.issuer.dialect).unwrap();
+        Place { issuer: view, slot, dialect }
+    }
+
+    /// A caller whose request came this moment.
+    fn caller(&self) -> Caller {
+        Caller { address: HOME, arrived: self.clock.monotonic() }
+    }
+
+    async fn ask(&self, who: Credentials, grant: GrantRequest) -> Result<TokenAnswer, Refusal> {
+        let place = self.place().await;
+        let who = match who {
+            Credentials::Secret { readings, .. } => {
+                Credentials::Secret { method: place.dialect.profile().auth_methods[0], readings }
+            }
+            other @ (Credentials::None | Credentials::Id(_)) => other,
+        };
+        exchange(self.rules(), &place, &self.caller(), TokenRequest { who, grant }).await
+    }
+
+    /// A token for `app` by its secret.
+    async fn token(&self) -> Result<TokenAnswer, Refusal> {
+        self.ask(app("hunter2"), client_credentials()).await
+    }
+
+    /// What stands against a token.
+    async fn against(&self, answer: &TokenAnswer) -> Vec<String> {
+        self.operator.token_inspect(None, &answer.access_token.0).await.unwrap().against
+    }
+}
+
+fn issuer() -> IssuerName {
+    "acme".parse().unwrap()
+}
+
+fn app_id() -> ClientId {
+    "app".parse().unwrap()
+}
+
+fn root() -> Actor {
+    Actor::uid(0)
+}
+
+fn secrets(readings: &[(&str, &str)]) -> Credentials {
+    let reading = |(id, secret): &(&str, &str)| Reading { id: (*id).into(), secret: Secret::new((*secret).into()) };
+    Credentials::Secret { method: AuthMethod::ClientSecretBasic, readings: readings.iter().map(reading).collect() }
+}
+
+fn app(secret: &str) -> Credentials {
+    secrets(&[("app", secret)])
+}
+
+fn cards() -> Target {
+    Target { audience: Some("https://cards.example.com".into()), resources: Vec::new() }
+}
+
+fn client_credentials() -> GrantRequest {
+    GrantRequest::ClientCredentials { scope: None, target: cards() }
+}
+
+fn acme(dialect: &str) -> String {
+    format!(
+        r#"
+[[issuer]]
+name = "acme"
+dialect = "{dialect}"
+base_urls = ["https://auth.example.com"]
+
+[[issuer.api]]
+name = "cards"
+audience = "https://cards.example.com"
+scopes = ["cards:read", "cards:write"]
+
+[[issuer.client]]
+id = "app"
+secrets = ["sha256:f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7"]
+grants = ["client_credentials"]
+scopes = {{ cards = ["cards:read", "cards:write"] }}
+"#
+    )
+}
+
+/// [`acme`] with a user `ana` whose password is `old`, and the grant `password`.
+fn people() -> String {
+    let text = acme("deyel").replace("\"client_credentials\"", "\"password\", \"refresh_token\"");
+    format!(
+        r#"{text}
+[[issuer.user]]
+name = "ana"
+password = {{ file = "old" }}
+scopes = {{ cards = ["cards:read"] }}
+"#
+    )
+}
+
+fn login(password: &str) -> GrantRequest {
+    GrantRequest::Password {
+        username: "ana".parse().ok(),
+        password: Secret::new(password.into()),
+        scope: None,
+        target: cards(),
+    }
+}
