@@ -139,7 +139,7 @@ impl Inner {
         origin: &Origin,
     ) -> Done {
         let sites = self.sites().await;
-        let (site, endpoint) = match sites.find(origin.host.as_ref(), parts.uri.path()) {
+        let (site, endpoint) = match sites.find((origin.host.as_ref(), origin.secure), parts.uri.path()) {
             Found::Endpoint(site, endpoint) => (site, endpoint),
             Found::NoEndpoint(site) => {
                 let answer = site.dialect.render_refusal(&Refusal::NotFound, Asked::default());

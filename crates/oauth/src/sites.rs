@@ -79,12 +79,14 @@ impl Sites {
     }
 
     /// The site of the longest prefix of `path`, by whole segments, and the endpoint behind it. A host without a port is one
-    /// with the port of either scheme: what came by the wrong one is told so by the secure-transport rule, not by 421.
-    pub(crate) fn find(&self, host: Option<&Host>, path: &str) -> Found<'_> {
+    /// with the port of its scheme, else of the other one: what came by the wrong one is told so by the secure-transport rule,
+    /// not by 421.
+    pub(crate) fn find(&self, (host, secure): (Option<&Host>, bool), path: &str) -> Found<'_> {
         let Some(host) = host else { return Found::NoHost };
         let ports = match host.port {
             Some(port) => [Some(port), None],
-            None => [Some(443), Some(80)],
+            None if secure => [Some(443), Some(80)],
+            None => [Some(80), Some(443)],
         };
         let exact = self.exact.get(&*host.name);
         let of_port = |port: Option<u16>| port.and_then(|port| exact.and_then(|ports| ports.get(&port)));
@@ -209,7 +211,7 @@ mod tests {
         for (name, url) in urls {
             sites.add(slot(name), (&issuer(name, url), &url.parse().unwrap()), dialect.clone());
         }
-        match sites.find(Host::parse(host).as_ref(), path) {
+        match sites.find((Host::parse(host).as_ref(), true), path) {
             Found::Endpoint(site, _) | Found::NoEndpoint(site) => Some(site.slot.name().to_string()),
             Found::NoIssuer | Found::NoHost => None,
         }

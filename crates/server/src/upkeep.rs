@@ -112,6 +112,7 @@ fn gauges(rules: &Rules) {
     metrics().cache_entries.set_count(Cache::Issuers, issuers);
     metrics().cache_entries.set_count(Cache::Clients, clients);
     metrics().cache_entries.set_count(Cache::Users, users);
+    metrics().cache_entries.set_count(Cache::Introspections, rules.introspected.remembered());
     metrics().signing_queue.set_count((), rules.signer.waiting());
     metrics().hashing_queue.set_count((), rules.passwords.waiting());
 }

@@ -100,15 +100,43 @@ pub(crate) struct Behind<'a> {
     pub(crate) out: &'a mut String,
     pub(crate) format: Format,
     /// The names written so far: the first one to give a value to a name wins.
-    pub(crate) seen: &'a mut Vec<&'static str>,
+    pub(crate) seen: &'a mut Seen,
+}
+
+/// Names, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    names: Vec<&'static str>,
+    /// A bit for each name: one whose bit is not set is new, without a look at the others.
+    bits: u64,
+}
+
+impl Seen {
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.names.clear();
+        self.bits = 0;
+    }
+
+    /// Adds `name`; `false` when it is there already.
+    fn add(&mut self, name: &'static str) -> bool {
+        let end = |byte: Option<&u8>| byte.map_or(0, |b| usize::from(*b));
+        let bytes = name.as_bytes();
+        let bit = 1 << ((name.len() * 5 + end(bytes.first()) * 3 + end(bytes.last())) % 64);
+        if self.bits & bit != 0 && self.names.contains(&name) {
+            return false;
+        }
+        self.bits |= bit;
+        self.names.push(name);
+        true
+    }
 }
 
 impl Place for Behind<'_> {
     fn put(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
-        if PLACES.contains(&name) || self.seen.contains(&name) {
+        if (name.starts_with("log.") && PLACES.contains(&name)) || !self.seen.add(name) {
             return;
         }
-        self.seen.push(name);
         let (before, after) = match self.format {
             Format::Json => (",\"", "\":"),
             Format::Text => (" ", "="),
@@ -225,7 +253,9 @@ impl Write for Escaped<'_> {
 }
 
 fn escape(out: &mut String, text: &str) {
-    if text.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\') {
+    let special = |b: &u8| !(0x20..0x7f).contains(b) || *b == b'"' || *b == b'\\';
+    // Counted, not searched for: so the compiler looks at many bytes at once.
+    if text.bytes().filter(special).count() == 0 {
         out.push_str(text);
         return;
     }
@@ -296,6 +326,16 @@ mod tests {
         let mut out = String::new();
         escape(&mut out, "a\"b\\c\r\nd\u{1b}[31m\u{7f}\u{85}\u{2028}\u{202e}é");
         assert_eq!(out, "a\\\"b\\\\c\\r\\nd\\u001b[31m\\u007f\\u0085\\u2028\\u202eé");
+    }
+
+    #[test]
+    fn a_name_is_taken_once_whatever_came_between() {
+        let mut seen = Seen::default();
+        let names = ["status", "client.id", "statut", "", "jti", "scope", "status_", "grant"];
+        assert!(names.iter().all(|name| seen.add(name)), "each is new");
+        assert!(!names.iter().any(|name| seen.add(name)), "each is known");
+        seen.clear();
+        assert!(seen.add("status"));
     }
 
     #[test]

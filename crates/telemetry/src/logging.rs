@@ -26,7 +26,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    line::{self, Behind, Head, Kept, Place, Stamp, Values},
+    line::{self, Behind, Head, Kept, Place, Seen, Stamp, Values},
     sink::Sink,
     spans,
 };
@@ -126,7 +126,7 @@ pub fn subscriber(options: LogOptions) -> Result<(impl Subscriber + Send + Sync,
         let civil = Stamp::from(clock());
         let head = Head { civil: &civil.civil(), millis: civil.millis, level: Level::WARN, target: "ficha_telemetry" };
         line::begin(&mut text, format, &head);
-        let mut fields = Behind { out: &mut text, format, seen: &mut Vec::new() };
+        let mut fields = Behind { out: &mut text, format, seen: &mut Seen::default() };
         let lost = "log lines were lost because they came faster than they could be written";
         let quote = if format == Format::Json { "\"" } else { "" };
         fields.put("message", |out| [quote, lost, quote].into_iter().for_each(|part| out.push_str(part)));
@@ -157,7 +157,7 @@ const KEEP: usize = 16 << 10;
 #[derive(Default)]
 struct Desk {
     line: String,
-    seen: Vec<&'static str>,
+    seen: Seen,
     /// The second that `civil` tells.
     second: Option<u64>,
     civil: String,

@@ -32,7 +32,8 @@ pub(crate) async fn prove(
     if facts.client != who.view().client.id {
         return Err(Refusal::RefreshUnknown);
     }
-    if facts.expires_at <= now {
+    // A rotating one may have been used in time, and this be the retry.
+    if facts.expires_at <= now && !facts.rotates {
         return Err(Refusal::RefreshExpired);
     }
     let api = place.issuer.api(&facts.api).cloned().ok_or(Refusal::RefreshRevoked)?;

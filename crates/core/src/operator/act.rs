@@ -124,7 +124,9 @@ fn change(edit: &Edit) -> Option<Change> {
         | Edit::RemoveApi(_)
         | Edit::PutKey(_)
         | Edit::RemoveKey(_)
-        | Edit::PutSealing(_) => Some(Change::Issuer),
+        | Edit::PutSealing(_)
+        // Whose it is is not known: with the issuer's view every live token in memory is looked up again.
+        | Edit::Revoke(_) => Some(Change::Issuer),
         Edit::PutClient(client) => Some(Change::Client(client.id.clone())),
         Edit::RemoveClient(id) => Some(Change::Client(id.clone())),
         Edit::PutUser(user) => Some(Change::User(user.sub.clone())),

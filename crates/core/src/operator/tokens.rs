@@ -11,10 +11,10 @@ use super::{
     slots::{dialects, longest_lifetime},
 };
 use crate::{
-    ports::{Expect, Revocation, Standing},
+    ports::{Edit, Expect, Revocation, Standing},
     records::{Marked, Status},
     token::{RefreshFacts, latest_mark, read_access_token, read_refresh_token},
-    views::{Change, Place},
+    views::Place,
 };
 
 /// Whose tokens end.
@@ -118,12 +118,8 @@ impl Operator {
         let longest = longest_lifetime(&rows.apis, &dialects(&self.rules, &rows.issuer));
         let until = now + longest + self.rules.limits.verifier_leeway;
         let revocation = Revocation { id: jti.clone(), client: None, api: api.clone(), issued_at: now, until };
-        let bound = rows.issuer.max_revocations_per_client;
-        self.rules.tokens.revoke_token(issuer, &revocation, now, bound).await?;
-        // Whose it is is not known: with the issuer's view every live token in memory is worked out anew.
-        self.rules.node.apply(issuer, &[Change::Issuer, Change::Revoked]);
         let detail = api.as_ref().map_or_else(|| "at every API".to_owned(), |api| format!("at {api}"));
-        let act = Act { edits: Vec::new(), audit: vec![Said::new("token.revoke", jti, detail)] };
+        let act = Act { edits: vec![Edit::Revoke(revocation)], audit: vec![Said::new("token.revoke", jti, detail)] };
         self.commit_expecting(actor, (issuer, Expect::Any), act).await?;
         Ok(until)
     }

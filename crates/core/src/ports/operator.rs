@@ -2,7 +2,7 @@
 
 use ficha_types::{ApiName, ClientId, IssuerName, Kid, UnixSeconds, Username};
 
-use super::{BoxFuture, StoreError};
+use super::{BoxFuture, Revocation, StoreError};
 use crate::records::{Api, AuditEntry, Client, Issuer, KeyRow, Mark, PasswordHash, SealedKey, User};
 
 /// One alteration of an issuer's records.
@@ -37,6 +37,8 @@ pub enum Edit {
     RemoveKey(Kid),
     /// Makes or replaces a symmetric key.
     PutSealing(SealedKey),
+    /// Revokes a token of which only the id is known, as [`super::TokenStore::revoke_token`] does, and folds nothing.
+    Revoke(Revocation),
     /// Sets a not-before mark, as [`super::TokenStore::mark`] does.
     PutMark(Mark),
 }

@@ -56,6 +56,8 @@ pub struct FamilyUse {
     pub step: i64,
     /// For how long after its use the predecessor gets the same successor again.
     pub retry_window: Seconds,
+    /// The token has expired since: it may get the successor that it got before, but is not used any more.
+    pub only_repeat: bool,
     /// When the family's row may go: its last token's expiry plus leeway; never moves back.
     pub keep_until: UnixSeconds,
 }

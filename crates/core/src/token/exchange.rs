@@ -69,7 +69,7 @@ pub async fn exchange(
 }
 
 /// Counts a request of `client` in, within its rate and its number of concurrent requests.
-fn counted(caller: &Caller, client: &ClientView) -> Result<UnderWay, Refusal> {
+pub(crate) fn counted(caller: &Caller, client: &ClientView) -> Result<UnderWay, Refusal> {
     let under_way = client.begin().ok_or_else(|| too_many(Limited::ClientConcurrency))?;
     if client.within_rate(caller.arrived) { Ok(under_way) } else { Err(too_many(Limited::ClientRate)) }
 }

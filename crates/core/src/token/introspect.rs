@@ -70,6 +70,12 @@ impl Introspected {
     pub fn new(bound: usize) -> Self {
         Self(Cache::new(bound))
     }
+
+    /// Tokens that are remembered now.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Answers an API's question about `token`; says which API asked.

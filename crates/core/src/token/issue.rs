@@ -15,11 +15,11 @@ use crate::{
     Refusal,
     client_auth::Who,
     grants::{Authorization, Continues, Granted},
-    ports::{TokenFacts, Trade},
+    ports::{FamilyUse, TokenFacts, Trade},
     profile::{Refresh, RefreshForm, RefreshMode},
     records::Api,
     rules::Rules,
-    views::{ClientView, Place, UserView},
+    views::{Change, ClientView, Place, UserView},
 };
 
 /// A new access token and what was said in it.
@@ -98,7 +98,7 @@ pub(crate) async fn issue(
         }
         Continues::Rotating { spent, spend } => {
             let step = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
-            let used_at = match rules.tokens.trade_refresh(place.issuer.name(), &step, now).await? {
+            let used_at = match trade(rules, place, &step, now).await? {
                 Trade::Done => {
                     metrics().refresh.count(Refreshed::Rotated);
                     now
@@ -109,7 +109,6 @@ pub(crate) async fn issue(
                 }
                 Trade::Replayed => {
                     metrics().refresh.count(Refreshed::Replayed);
-                    rules.node.apply(place.issuer.name(), &[crate::views::Change::Revoked]);
                     return Err(Refusal::RefreshReplayed);
                 }
                 Trade::Revoked => return Err(Refusal::RefreshRevoked),
@@ -127,6 +126,17 @@ pub(crate) async fn issue(
         refresh_token,
         issued,
     })
+}
+
+/// Spends the refresh token. A replay revokes its family, and without an outcome it may have: then this node forgets what it
+/// held of revocations.
+async fn trade(rules: &Rules, place: &Place, step: &FamilyUse, now: UnixSeconds) -> Result<Trade, Refusal> {
+    let outcome = rules.tokens.trade_refresh(place.issuer.name(), step, now).await;
+    if matches!(outcome, Ok(Trade::Replayed) | Err(_)) {
+        rules.node.apply(place.issuer.name(), &[Change::Revoked]);
+    }
+    let trade = outcome?;
+    if step.only_repeat && trade == Trade::Unknown { Err(Refusal::RefreshExpired) } else { Ok(trade) }
 }
 
 /// Signs a new access token.

@@ -12,6 +12,7 @@ mod revoke;
 mod target;
 
 pub use answer::{AccessToken, Issued, TokenAnswer};
+pub(crate) use exchange::counted;
 pub use exchange::exchange;
 pub use introspect::{ActiveToken, Introspected, Introspection, introspect};
 pub use refresh::take_apart;

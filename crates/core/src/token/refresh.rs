@@ -58,17 +58,20 @@ pub(crate) struct Spent {
     lifetime: Seconds,
     family_ends: UnixSeconds,
     retry_window: Seconds,
+    only_repeat: bool,
 }
 
 impl Spent {
-    /// `None` when the family is at its end.
+    /// `None` when the family is at its end, or the token expired longer ago than its retries may come.
     pub(crate) fn of(place: &Place, facts: &RefreshFacts, now: UnixSeconds) -> Option<Self> {
         let policy = place.dialect.profile().refresh.as_ref()?;
         let family_ends = facts.began_at + policy.family_lifetime;
-        (family_ends > now).then_some(Self {
+        let in_time = family_ends > now && facts.expires_at + policy.retry_window >= now;
+        in_time.then_some(Self {
             lifetime: policy.lifetime,
             family_ends,
             retry_window: policy.retry_window,
+            only_repeat: facts.expires_at <= now,
         })
     }
 
@@ -86,6 +89,7 @@ impl Spent {
             user: facts.user.clone(),
             step: facts.step,
             retry_window: self.retry_window,
+            only_repeat: self.only_repeat,
             // A retry gets another access token, which lives that much longer, and no retry moves the row.
             keep_until: successor_ends.max(access_ends + self.retry_window).max(facts.expires_at) + leeway,
         }

@@ -3,7 +3,7 @@
 use ficha_telemetry::metrics::metrics;
 use ficha_types::{ApiName, FamilyId, IssuerName, Seconds, TokenId, UnixSeconds};
 
-use super::{Target, choose_api, read::read_access_token, read_refresh_token};
+use super::{Caller, Target, choose_api, counted, read::read_access_token, read_refresh_token};
 use crate::{
     Refusal,
     client_auth::AuthenticatedClient,
@@ -30,13 +30,14 @@ pub enum Revoked {
 /// Revokes the client's own token. `token_type_hint` is not needed: what it is shows itself.
 ///
 /// # Errors
-/// [`Refusal::Unavailable`].
+/// [`Refusal::TooMany`], [`Refusal::Unavailable`].
 pub async fn revoke_token(
     rules: &Rules,
     place: &Place,
-    client: &AuthenticatedClient,
+    (caller, client): (&Caller, &AuthenticatedClient),
     token: &str,
 ) -> Result<Revoked, Refusal> {
+    let _under_way = counted(caller, client.view())?;
     let id = &client.view().client.id;
     let (issuer, now) = (place.issuer.name(), rules.clock.now());
     if let Some(facts) = read_refresh_token(place, &*rules.dialects, token) {
@@ -52,6 +53,7 @@ pub async fn revoke_token(
             user: facts.user,
             step: facts.step,
             retry_window: Seconds(0),
+            only_repeat: false,
             keep_until: ends.max(facts.expires_at).max(now + longest) + rules.limits.verifier_leeway,
         };
         let outcome = rules.tokens.revoke_family(issuer, &family, now).await;
@@ -102,9 +104,10 @@ pub(crate) async fn revoke(
 pub async fn revoke_at_api(
     rules: &Rules,
     place: &Place,
-    client: &AuthenticatedClient,
+    (caller, client): (&Caller, &AuthenticatedClient),
     target: &Target,
 ) -> Result<Revoked, Refusal> {
+    let _under_way = counted(caller, client.view())?;
     let api = choose_api(&place.issuer, client.view(), target)?;
     let whose = Marked::ClientAtApi(client.view().client.id.clone(), api.name.clone());
     let mark = set_mark(rules, place.issuer.name(), whose).await?;

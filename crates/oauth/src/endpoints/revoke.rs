@@ -22,7 +22,7 @@ pub(crate) async fn revoke(call: &Call<'_>) -> (Answer, Told) {
     };
     let done = async {
         let client = authenticate(call.rules, call.place, &call.caller, form.who).await?;
-        let revoked = revoke_token(call.rules, call.place, &client, form.token.expose()).await?;
+        let revoked = revoke_token(call.rules, call.place, (&call.caller, &client), form.token.expose()).await?;
         Ok((client.view().client.id.clone(), revoked))
     };
     match done.await {

@@ -19,7 +19,7 @@ pub(crate) async fn vendor_revoke(call: &Call<'_>) -> (Answer, Told) {
     };
     let done = async {
         let client = authenticate(call.rules, call.place, &call.caller, request.who).await?;
-        revoke_at_api(call.rules, call.place, &client, &request.target).await?;
+        revoke_at_api(call.rules, call.place, (&call.caller, &client), &request.target).await?;
         Ok(client.view().client.id.clone())
     };
     match done.await {

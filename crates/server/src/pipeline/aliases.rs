@@ -48,7 +48,7 @@ async fn a_refresh_token_is_revoked_at_every_base_url_of_its_issuer() {
     let place = bench.place_of("standard").await;
     let client = authenticate(bench.rules(), &place, &bench.caller(), app("hunter2")).await.unwrap();
     let refresh = token.refresh_token.as_ref().unwrap();
-    let revoked = revoke_token(bench.rules(), &place, &client, refresh.expose()).await.unwrap();
+    let revoked = revoke_token(bench.rules(), &place, (&bench.caller(), &client), refresh.expose()).await.unwrap();
     assert!(matches!(revoked, Revoked::Family(_)), "{revoked:?}");
     assert_eq!(bench.against(&token).await.len(), 1);
 }

@@ -49,7 +49,7 @@ pub(crate) async fn trade<S: Session>(
     used: &FamilyUse,
     now: UnixSeconds,
 ) -> Result<Trade, Failure> {
-    if moved(session, issuer, used, now).await? {
+    if !used.only_repeat && moved(session, issuer, used, now).await? {
         return Ok(Trade::Done);
     }
     let Some(state) = session.first(&STATE, &[text(issuer), text(&used.family)], read).await? else {
@@ -60,6 +60,9 @@ pub(crate) async fn trade<S: Session>(
         return Ok(if was_used && state.ended == REPLAYED { Trade::Replayed } else { Trade::Revoked });
     }
     if !was_used {
+        return Ok(Trade::Unknown);
+    }
+    if used.only_repeat && used.step >= state.step {
         return Ok(Trade::Unknown);
     }
     if used.step == state.step - 1 && now <= state.used_at + used.retry_window {

@@ -8,7 +8,7 @@ use ficha_types::{IssuerName, UnixSeconds};
 
 use super::{
     changes::{self, Change},
-    clients, issuers, keys, marks, users,
+    clients, issuers, keys, marks, revocations, users,
 };
 use crate::backend::{Failure, Query, Session, Value, any, instant, json, record, text, word};
 
@@ -94,6 +94,7 @@ async fn apply<'a, S: Session>(
         Edit::PutKey(key) => keys::put(session, issuer, key).await.map(Some),
         Edit::RemoveKey(kid) => keys::remove(session, issuer, kid).await.map(Some),
         Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await.map(Some),
+        Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await.map(Some),
         Edit::PutMark(mark) => {
             marks::set(session, issuer, mark).await?;
             Ok(Some(marks::change(&mark.whose)))

@@ -38,6 +38,31 @@ static STANDING: Query = Query::new(
      UNION ALL SELECT 1 FROM families WHERE issuer = $1 AND family = $4 AND ended > 0 LIMIT 1",
 );
 
+/// Revokes a token within an administrator's act; its change.
+pub(crate) async fn put<'a, S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    revocation: &'a Revocation,
+) -> Result<Change<'a>, Failure> {
+    tokens::end_one(session, issuer, text(&revocation.id), text_or_empty(revocation.api.as_ref())).await?;
+    stand(session, issuer, revocation).await?;
+    Ok(Change::of("token", revocation.id.as_str()))
+}
+
+/// Writes the row, or makes it stand longer: whether either was done.
+async fn stand<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    revocation: &Revocation,
+) -> Result<(bool, bool), Failure> {
+    let (id, api) = (text(&revocation.id), text_or_empty(revocation.api.as_ref()));
+    let client = text_or_null(revocation.client.as_ref());
+    let until = Value::Int(revocation.until.0);
+    let added = any(session, &ADD, &[text(issuer), id, api, client, Value::Int(revocation.issued_at.0), until]).await?;
+    let lengthened = !added && any(session, &LENGTHEN, &[text(issuer), id, api, until]).await?;
+    Ok((added, lengthened))
+}
+
 /// Revokes one token; how many revocations were folded.
 pub(crate) async fn revoke<S: Session>(
     session: &mut S,
@@ -54,10 +79,8 @@ pub(crate) async fn revoke<S: Session>(
             return Ok(0);
         }
     }
-    let until = Value::Int(revocation.until.0);
-    let client = text_or_null(revocation.client.as_ref());
-    let added = any(session, &ADD, &[text(issuer), id, api, client, Value::Int(revocation.issued_at.0), until]).await?;
-    if !added && !any(session, &LENGTHEN, &[text(issuer), id, api, until]).await? {
+    let (added, lengthened) = stand(session, issuer, revocation).await?;
+    if !added && !lengthened {
         return Ok(0);
     }
     let mut facts = vec![Change::of("token", revocation.id.as_str())];

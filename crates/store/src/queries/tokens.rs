@@ -49,6 +49,11 @@ pub(crate) async fn keep<S: Session>(
 ) -> Result<Kept, Failure> {
     let [a, b, c, d] = place(issuer, key);
     let row = &offer.row;
+    // Beyond the bound nothing is written, not even to be taken back.
+    let held = session.first(&COUNT, &[a, b, c, Value::Int(offer.now.0)], |row| row.int(0)).await?;
+    if held.is_some_and(|n| n >= MAX_LIVE) && live(session, issuer, key).await?.is_none() {
+        return Ok(Kept::Full);
+    }
     let values = [
         a,
         b,

@@ -1,6 +1,6 @@
 //! Families of refresh tokens.
 
-use ficha_core::ports::{Standing, Trade};
+use ficha_core::ports::{FamilyUse, Standing, Trade};
 use ficha_types::Seconds;
 use futures_util::future::join_all;
 
@@ -180,4 +180,14 @@ pub async fn families_of_two_issuers_are_apart(store: &dyn Store) {
     store.revoke_family(&other, &used(1, 1), NOON).await.unwrap();
     assert_eq!(store.family_standing(&acme, &family(1)).await.unwrap(), Standing::Good);
     assert_eq!(store.trade_refresh(&acme, &used(1, 2), NOON).await.unwrap(), Trade::Done);
+}
+
+pub async fn a_token_that_expired_meanwhile_gets_its_successor_again_and_is_not_used_any_more(store: &dyn Store) {
+    let issuer = founded(store, "acme").await;
+    let late = |step| FamilyUse { only_repeat: true, ..used(1, step) };
+    assert_eq!(store.trade_refresh(&issuer, &late(0), NOON).await.unwrap(), Trade::Unknown);
+    advanced(store, &issuer, 1, 1).await;
+    assert_eq!(store.trade_refresh(&issuer, &late(2), NOON).await.unwrap(), Trade::Unknown);
+    assert_eq!(store.trade_refresh(&issuer, &late(1), NOON).await.unwrap(), Trade::Repeated { used_at: NOON });
+    assert_eq!(store.trade_refresh(&issuer, &used(1, 2), NOON).await.unwrap(), Trade::Done);
 }

@@ -1,12 +1,15 @@
 //! Revocations of single tokens.
 
-use ficha_core::ports::{LiveKey, Revocation, Standing};
+use ficha_core::ports::{Edit, LiveKey, Revocation, Standing, StoreError};
 use ficha_types::{IssuerName, Seconds, UnixSeconds};
 use futures_util::future::join_all;
 
 use super::{
     Store,
-    samples::{NOON, after_noon, app, cards, founded, last_change, mark_of_app, offer, place, revocation, token, word},
+    samples::{
+        NOON, act, after_noon, app, cards, client, founded, last_change, mark_of_app, offer, place, revocation, token,
+        word,
+    },
 };
 
 /// A bound that no case reaches.
@@ -198,4 +201,15 @@ pub async fn revocations_of_two_issuers_are_apart(store: &dyn Store) {
     assert!(store.live_token(&other, &place(1)).await.unwrap().is_some());
     assert_eq!(store.revoke_token(&other, &revocation(3), NOON, 2).await.unwrap(), 0);
     assert_eq!(mark(store, &acme).await, None);
+}
+
+pub async fn an_administrator_revokes_within_the_act(store: &dyn Store) {
+    let issuer = founded(store, "acme").await;
+    let before = last_change(store, &issuer).await;
+    let refused = vec![Edit::Revoke(revocation(1)), Edit::PutClient(client("cards"))];
+    assert!(matches!(store.commit(act(&issuer, refused)).await, Err(StoreError::Conflict(_))));
+    assert_eq!(standing(store, &issuer, 1).await, Standing::Good);
+    store.commit(act(&issuer, vec![Edit::Revoke(revocation(1))])).await.unwrap();
+    assert_eq!(standing(store, &issuer, 1).await, Standing::Revoked);
+    assert_eq!(last_change(store, &issuer).await, before + 1);
 }

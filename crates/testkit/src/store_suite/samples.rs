@@ -164,6 +164,7 @@ pub fn used(n: u32, step: i64) -> FamilyUse {
         user: Some(word::<Subject>("u-1")),
         step,
         retry_window: Seconds(120),
+        only_repeat: false,
         keep_until: NOON + Seconds::days(7),
     }
 }

@@ -293,8 +293,12 @@ mod tests {
             ),
             ("[profile]\ngrants = []", "profile.grants: expected at least one grant"),
             (
-                "[profile.refresh]\nform = 'jwt'",
+                "[profile.refresh]\nmode = 'keep'\nform = 'jwt'",
                 "refresh_token.claims: missing: expected the claims, since profile.refresh.form is jwt",
+            ),
+            (
+                "[profile.refresh]\nform = 'jwt'\n[refresh_token.claims]\niss = '{issuer}'\nsub = '{sub}'\niat = '{issued_at}'\nexp = '{expires_at}'\njti = '{jti}'\ncid = '{client_id}'\nscp = '{scope}'\naud = '{token_endpoint}'\napi = '{audience}'",
+                "profile.refresh.form: expected sealed: a JWT has no step, so it can't rotate (or mode = \"keep\")",
             ),
         ] {
             let problem = over_standard(lines);
@@ -370,11 +374,11 @@ mod tests {
 
     #[test]
     fn the_refresh_tokens_claims_are_checked_too() {
-        let lines = "[profile.refresh]\nform = 'jwt'\n[refresh_token.claims]\niss = '{issuer}'\nsub = '{sub}'\niat = '{issued_at}'\nexp = '{expires_at}'\njti = '{jti}'\ncid = '{client_id}'\nscp = '{scope}'\naud = '{token_endpont}'";
+        let lines = "[profile.refresh]\nmode = 'keep'\nform = 'jwt'\n[refresh_token.claims]\niss = '{issuer}'\nsub = '{sub}'\niat = '{issued_at}'\nexp = '{expires_at}'\njti = '{jti}'\ncid = '{client_id}'\nscp = '{scope}'\naud = '{token_endpont}'";
         assert_eq!(
             over_standard(lines),
-            "acme.toml:4: refresh_token.claims: expected a claim that is \"{audience}\" and nothing else: that is read again\n\
-             acme.toml:12: refresh_token.claims.aud: there is no variable {token_endpont} here, did you mean token_endpoint? \
+            "acme.toml:5: refresh_token.claims: expected a claim that is \"{audience}\" and nothing else: that is read again\n\
+             acme.toml:13: refresh_token.claims.aud: there is no variable {token_endpont} here, did you mean token_endpoint? \
              (there are token_endpoint, issuer, client_id, sub, user, audience, scope, issued_at, expires_at, jti, grant, client.property.NAME)"
         );
     }

@@ -113,6 +113,11 @@ fn refresh(section: &Section<'_>, grants: Option<&[GrantKind]>) -> Option<Refres
     });
     let mode = section.need("mode", "rotate or keep").and_then(|e| section.word::<Mode>(e, &["rotate", "keep"]));
     let form = section.need("form", "sealed or jwt").and_then(|e| section.word::<Form>(e, &["sealed", "jwt"]));
+    if let (Some(Mode(RefreshMode::Rotate)), Some(Form(RefreshForm::Jwt)), Some(entry)) =
+        (&mode, &form, section.entry("form"))
+    {
+        section.wrong(entry, "expected sealed: a JWT has no step, so it can't rotate (or mode = \"keep\")");
+    }
     let lifetime = section.need("lifetime", "a span like \"7d\"").and_then(|e| lifetime(section, e));
     let retry_window = section.entry("retry_window").map_or(Some(RETRY), |e| section.span(e));
     let family = section.entry("family_lifetime");

@@ -6,9 +6,10 @@ use tower::ServiceExt;
 
 use super::*;
 
-async fn routes() -> Router {
-    let Bench { operator, .. } = Bench::with("standard").await;
-    ficha_admin::router(Arc::new(operator))
+/// The routes, and the folder that must stay as long as they are asked.
+async fn routes() -> (Router, tempfile::TempDir) {
+    let Bench { operator, _data: data, .. } = Bench::with("standard").await;
+    (ficha_admin::router(Arc::new(operator)), data)
 }
 
 async fn ask(router: &Router, (method, path): (Method, &str), body: &str) -> (StatusCode, Value) {
@@ -22,7 +23,7 @@ async fn ask(router: &Router, (method, path): (Method, &str), body: &str) -> (St
 
 #[tokio::test]
 async fn a_client_is_added_shown_and_disabled() {
-    let router = routes().await;
+    let (router, _data) = routes().await;
     let new = json!({ "id": "a/b", "grants": ["client_credentials"], "whole_apis": ["cards"] }).to_string();
     let (status, shown) = ask(&router, (Method::POST, "/v1/issuers/acme/clients"), &new).await;
     assert_eq!((status, shown["owner"].as_str()), (StatusCode::OK, Some("a/b")));
@@ -38,7 +39,7 @@ async fn a_client_is_added_shown_and_disabled() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_in_json_with_a_hint() {
-    let router = routes().await;
+    let (router, _data) = routes().await;
     for (method, path, body, status, error) in [
         (Method::GET, "/v1/nothing", "", StatusCode::NOT_FOUND, "not_found"),
         (Method::DELETE, "/v1/issuers", "", StatusCode::METHOD_NOT_ALLOWED, "not_found"),
@@ -57,7 +58,7 @@ async fn what_is_wrong_is_told_in_json_with_a_hint() {
 
 #[tokio::test]
 async fn a_body_that_is_not_understood_is_not_repeated() {
-    let router = routes().await;
+    let (router, _data) = routes().await;
     let body = "{\"password\": \"Tr0ub4dor\", \"keep_tokens\": \"Tr0ub4dor\"}";
     let (status, told) = ask(&router, (Method::POST, "/v1/issuers/acme/users/ana/password"), body).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -66,7 +67,7 @@ async fn a_body_that_is_not_understood_is_not_repeated() {
 
 #[tokio::test]
 async fn no_act_goes_without_a_name() {
-    let router = routes().await;
+    let (router, _data) = routes().await;
     let request = Request::post("/v1/issuers/acme/clients/app/enable").body(Body::empty()).unwrap();
     assert_eq!(router.oneshot(request).await.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
