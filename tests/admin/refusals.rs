@@ -1,0 +1,59 @@
+//! What is refused says why, what to do, and nothing of what was sent.
+
+use serde_json::{Value, json};
+
+use crate::{ask, send, server};
+
+#[test]
+fn what_is_not_there_is_404_with_the_way_out() {
+    let server = server();
+    let nobody = ask(&server, "GET /v1/issuers/acme/clients/nobody", &Value::Null).expect(404).json();
+    assert_eq!((&nobody["error"], &nobody["message"]), (&"not_found".into(), &"there is no client nobody".into()));
+    assert!(nobody["hint"].as_str().unwrap().contains("ficha client list"), "{nobody}");
+    for path in ["/v1/issuers/nobody", "/v1/issuers/acme/apis/x", "/v1/issuers/acme/users/x", "/v1/issuers/acme/keys/x"]
+    {
+        ask(&server, &format!("GET {path}"), &Value::Null).expect(404);
+    }
+    let route = ask(&server, "GET /v2/issuers", &Value::Null).expect(404).json();
+    assert!(route["hint"].as_str().unwrap().contains("version"), "{route}");
+    ask(&server, "DELETE /v1/issuers", &Value::Null).expect(405);
+}
+
+#[test]
+fn a_request_that_is_not_of_its_grammar_is_400_and_repeats_nothing() {
+    let server = server();
+    let clients = "POST /v1/issuers/acme/clients";
+    for body in [
+        json!([]),
+        json!({ "id": "a:b", "grants": [] }),
+        json!({ "id": "hidden-word", "grants": ["magic"] }),
+        json!({ "idd": "x" }),
+    ] {
+        let refused = ask(&server, clients, &body);
+        assert_eq!((refused.status, refused.member("error").as_str()), (400, "malformed"), "{}", refused.whole());
+    }
+    let broken = "{\"token\": \"hidden-word";
+    let refused = send(
+        &server,
+        &format!(
+            "POST /v1/tokens/inspect HTTP/1.1\r\nHost: ficha\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{broken}",
+            broken.len()
+        ),
+    );
+    assert_eq!(refused.status, 400);
+    assert!(!refused.text().contains("hidden-word"), "{}", refused.text());
+    ask(&server, "GET /v1/issuers/NOT%20A%20NAME", &Value::Null).expect(400);
+}
+
+#[test]
+fn what_contradicts_a_rule_or_a_name_is_told() {
+    let server = server();
+    let client = json!({ "id": "twice", "grants": ["client_credentials"], "whole_apis": ["cards"] });
+    let made = ask(&server, "POST /v1/issuers/acme/clients", &client).expect(200);
+    ficha_tests::secrets::note("a generated secret", &made.member("secret"));
+    let again = ask(&server, "POST /v1/issuers/acme/clients", &client).expect(422).json();
+    assert_eq!(again["error"], "refused");
+    let cards = json!({ "id": "cards", "grants": [] });
+    let taken = ask(&server, "POST /v1/issuers/acme/clients", &cards).expect(409).json();
+    assert!(taken["message"].as_str().unwrap().contains("cards"), "{taken}");
+}

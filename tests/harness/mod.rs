@@ -1,0 +1,24 @@
+//! What the tests share.
+
+mod answer;
+mod certificates;
+mod cli;
+mod config;
+mod door;
+mod jwt;
+mod program;
+pub mod secrets;
+mod server;
+mod shared;
+mod wait;
+
+pub use answer::Answer;
+pub use certificates::{Authority, Issued};
+pub use cli::{Output, ficha, run};
+pub use config::{Config, master_key};
+pub use door::{Base, Call, Connection, Door};
+pub use jwt::{Parts, claims, signature, verified_by};
+pub use program::program;
+pub use server::{Addresses, Places, Server};
+pub use shared::Shared;
+pub use wait::{LONG, eventually, wait_for};
