@@ -1,0 +1,329 @@
+//! CPU time of the server per request, and the rate of refreshing, in rounds that take one slice of each series.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use ficha_types::Algorithm;
+
+use crate::{
+    crypto::Operation,
+    http::{Answer, Asking, Caller, Driven, Same, drive},
+    options::Options,
+    process::{Cores, Process, pin_generator},
+    rate::{GROUP, Rows},
+    report::{
+        Goal::{AtLeast, AtMost, Told},
+        Report,
+    },
+    site::Site,
+};
+
+/// Connections of a series that is no crowd.
+const FEW: usize = 8;
+
+/// What a right answer of the token endpoint holds.
+const TOKEN: &str = "\"access_token\":\"";
+/// What a right answer to an introspection holds.
+const ACTIVE: &str = "\"active\":true";
+
+/// The figures of one round.
+#[derive(Default)]
+struct Round {
+    bare: f64,
+    sign: [f64; 3],
+    verify: f64,
+    reused: f64,
+    fresh: [f64; 3],
+    with_refresh: f64,
+    first_sight: f64,
+    second_sight: f64,
+    refreshed: f64,
+    refresh_cpu: f64,
+    committed: f64,
+}
+
+/// Measures all of it, the server on one core and this generator on the other.
+///
+/// # Errors
+/// A process that can't be started, a lost connection.
+pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Result<()> {
+    let algorithms = [(Algorithm::Rs256, 4), (Algorithm::Es256, 1), (Algorithm::EdDsa, 1)];
+    pin_generator(Cores::One)?;
+    let (bare, bare_address) = Process::bare()?;
+    let server = site.start(Cores::One)?;
+    let (slice, families) = (options.pick(5_000, 2_000), options.pick(100_000, 10_000));
+    let mut bench = Bench {
+        site,
+        slice,
+        bare: Series::new(&bare, bare_address)?,
+        server: Series::new(&server, site.address)?,
+        crowd: Crowd::new(site, families)?,
+        rows: Rows::make(&site.data(), families)?,
+        keys: Vec::new(),
+        requests: 0,
+        errors: 0,
+    };
+    for (algorithm, divisor) in algorithms {
+        let times = options.pick(1_000, 400) / divisor;
+        bench.keys.push(Operation::new(algorithm, times)?);
+    }
+    bench.round().context("before the first round")?;
+    let mut rounds = Vec::new();
+    for _ in 0..options.rounds(31, 7) {
+        rounds.push(bench.round()?);
+    }
+    report.count(bench.requests, bench.errors);
+    let asked = bench.crowd.sent + bench.server.sent;
+    drop(bench);
+    server.stop()?;
+    let lines = site.take_log()?;
+    report.note(format!("{lines} lines in the access log for {asked} requests to one core"));
+    tell(report, &rounds);
+    Ok(())
+}
+
+/// Drives one series alone for a while, with the server's process id on standard error.
+///
+/// # Errors
+/// There is no such series; a process that can't be started, a lost connection.
+pub(crate) fn profile(site: &Site, name: &str) -> Result<()> {
+    const SLICE: usize = 10_000;
+    pin_generator(Cores::One)?;
+    let server = site.start(Cores::One)?;
+    let mut series = Series::new(&server, site.address)?;
+    let mut crowd = Crowd::new(site, SLICE)?;
+    eprintln!("{name}: process {}", server.id());
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) {
+        let request = match name {
+            "reused" => site.reused(),
+            "rs" | "es" | "ed" => site.fresh(name),
+            "with-refresh" => site.with_refresh(),
+            "refresh" => {
+                crowd.refresh(SLICE)?;
+                continue;
+            }
+            "first-sight" => {
+                // Tokens that are cheap to make, so that the introspection shows.
+                let mut tokens = Tokens { request: site.fresh("es"), name: "access_token", seen: Vec::new() };
+                drive(&mut series.callers, SLICE / 5, &mut tokens)?;
+                drive(&mut series.callers, SLICE / 5, &mut Questions { site, api: "es", tokens: tokens.seen })?;
+                continue;
+            }
+            "introspect" => {
+                let answer = series.callers.first_mut().context("there is a caller")?;
+                site.introspect("rs", answer.ask(&site.fresh("rs"))?.text("access_token").context("no token")?)
+            }
+            other => bail!("there is no series `{other}`"),
+        };
+        let needle = if name == "introspect" { ACTIVE } else { TOKEN };
+        let (cpu, driven) = series.cpu(SLICE, &mut Same { request: &request, needle })?;
+        eprintln!("{cpu:.1} µs, {} wrong answers", driven.errors);
+    }
+    server.stop()
+}
+
+/// Adds the figures of `rounds` to the table.
+fn tell(report: &mut Report, rounds: &[Round]) {
+    let of = |figure: &dyn Fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
+    report.add("bare: CPU per request", "µs", of(&|r| r.bare), Told);
+    report.add("sign RS256 (2048)", "µs", of(&|r| r.sign[0]), Told);
+    report.add("sign ES256", "µs", of(&|r| r.sign[1]), Told);
+    report.add("sign EdDSA", "µs", of(&|r| r.sign[2]), Told);
+    report.add("verify RS256", "µs", of(&|r| r.verify), Told);
+    report.add("reused token: CPU per request", "µs", of(&|r| r.reused), Told);
+    report.add("reused token ÷ bare", "×", of(&|r| r.reused / r.bare), AtMost(1.5));
+    report.add("fresh RS256 token − sign", "µs", of(&|r| r.fresh[0] - r.sign[0]), AtMost(45.0));
+    report.add("fresh ES256 token ÷ (sign + bare)", "×", of(&|r| r.fresh[1] / (r.sign[1] + r.bare)), AtMost(1.5));
+    report.add("fresh EdDSA token ÷ (sign + bare)", "×", of(&|r| r.fresh[2] / (r.sign[2] + r.bare)), AtMost(1.6));
+    report.add("fresh HS256 token with its refresh token ÷ bare", "×", of(&|r| r.with_refresh / r.bare), AtMost(2.5));
+    let first = of(&|r| r.first_sight / (r.verify + r.bare));
+    report.add("introspection, RS256, first sight ÷ (verify + bare)", "×", first, AtMost(2.0));
+    report.add("introspection, second sight ÷ bare", "×", of(&|r| r.second_sight / r.bare), AtMost(1.5));
+    report.add("refresh with rotation, 64 callers: CPU per request", "µs", of(&|r| r.refresh_cpu), Told);
+    report.add("refresh with rotation, 64 callers", "/s", of(&|r| r.refreshed), Told);
+    report.add("SQLite alone, that row in groups of 64", "/s", of(&|r| r.committed), Told);
+    report.add("refresh with rotation ÷ SQLite alone", "×", of(&|r| r.refreshed / r.committed), AtLeast(0.5));
+}
+
+/// A process with the connections to it.
+struct Series<'a> {
+    process: &'a Process,
+    callers: Vec<Caller>,
+    sent: usize,
+}
+
+impl<'a> Series<'a> {
+    fn new(process: &'a Process, address: SocketAddr) -> Result<Self> {
+        Ok(Self { process, callers: Caller::several(FEW, address)?, sent: 0 })
+    }
+
+    /// CPU microseconds per request of `n`.
+    fn cpu(&mut self, n: usize, asking: &mut impl Asking) -> Result<(f64, Driven)> {
+        let before = self.process.cpu()?;
+        let driven = drive(&mut self.callers, n, asking)?;
+        let spent = self.process.cpu()?.saturating_sub(before);
+        self.sent += n;
+        Ok((spent.as_secs_f64() * 1e6 / n as f64, driven))
+    }
+}
+
+struct Bench<'a> {
+    site: &'a Site,
+    slice: usize,
+    bare: Series<'a>,
+    server: Series<'a>,
+    crowd: Crowd<'a>,
+    rows: Rows,
+    keys: Vec<Operation>,
+    requests: usize,
+    errors: u64,
+}
+
+impl Bench<'_> {
+    /// One slice of each series.
+    fn round(&mut self) -> Result<Round> {
+        let mut round = Round::default();
+        let n = self.slice;
+        for (place, key) in round.sign.iter_mut().zip(&self.keys) {
+            *place = key.sign()?;
+        }
+        round.verify = self.keys.first().context("there is an RSA key")?.verify()?;
+        let (cpu, driven) = self.bare.cpu(n, &mut Same { request: &self.site.to_bare(), needle: "grant_type" })?;
+        round.bare = cpu;
+        self.count(n, &driven);
+        round.reused = self.same(n, &self.site.reused())?;
+        round.with_refresh = self.same(n, &self.site.with_refresh())?;
+        let mut tokens = Tokens { request: self.site.fresh("rs"), name: "access_token", seen: Vec::new() };
+        round.fresh[0] = self.asked(n / 10, &mut tokens)?;
+        round.fresh[1] = self.same(n, &self.site.fresh("es"))?;
+        round.fresh[2] = self.same(n, &self.site.fresh("ed"))?;
+        let mut questions = Questions { site: self.site, api: "rs", tokens: tokens.seen };
+        round.first_sight = self.asked(n / 10, &mut questions)?;
+        round.second_sight = self.asked(n / 10, &mut questions)?;
+        let before = self.server.process.cpu()?;
+        let crowd = self.crowd.refresh(n)?;
+        round.refresh_cpu = self.server.process.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / n as f64;
+        round.refreshed = n as f64 / crowd.took.as_secs_f64();
+        self.count(n, &crowd);
+        round.committed = self.rows.rate(n)?;
+        Ok(round)
+    }
+
+    /// CPU microseconds of one and the same request for a token.
+    fn same(&mut self, n: usize, request: &[u8]) -> Result<f64> {
+        self.asked(n, &mut Same { request, needle: TOKEN })
+    }
+
+    fn asked(&mut self, n: usize, asking: &mut impl Asking) -> Result<f64> {
+        let (cpu, driven) = self.server.cpu(n, asking)?;
+        self.count(n, &driven);
+        Ok(cpu)
+    }
+
+    fn count(&mut self, n: usize, driven: &Driven) {
+        self.requests += n;
+        self.errors += driven.errors;
+    }
+}
+
+/// Asks for tokens and keeps them.
+struct Tokens {
+    request: Vec<u8>,
+    name: &'static str,
+    seen: Vec<String>,
+}
+
+impl Asking for Tokens {
+    fn request(&mut self, _: usize, _: usize, place: &mut Vec<u8>) {
+        place.extend_from_slice(&self.request);
+    }
+
+    fn right(&mut self, _: usize, answer: &Answer<'_>) -> bool {
+        self.seen.extend(answer.text(self.name).map(str::to_owned));
+        answer.is(TOKEN)
+    }
+}
+
+/// Asks about each token once.
+struct Questions<'a> {
+    site: &'a Site,
+    api: &'static str,
+    tokens: Vec<String>,
+}
+
+impl Asking for Questions<'_> {
+    fn request(&mut self, n: usize, _: usize, place: &mut Vec<u8>) {
+        place.extend(self.site.introspect(self.api, self.tokens.get(n).map_or("", String::as_str)));
+    }
+
+    fn right(&mut self, _: usize, answer: &Answer<'_>) -> bool {
+        answer.is(ACTIVE)
+    }
+}
+
+/// Callers that refresh, and the families that they refresh in turn: all of them before the first one again, as it is where there
+/// are many.
+struct Crowd<'a> {
+    site: &'a Site,
+    callers: Vec<Caller>,
+    tokens: Vec<String>,
+    next: usize,
+    sent: usize,
+}
+
+impl<'a> Crowd<'a> {
+    /// Begins `families`, and uses each once: only then it has its row.
+    fn new(site: &'a Site, families: usize) -> Result<Self> {
+        let mut crowd =
+            Self { site, callers: Caller::several(GROUP, site.address)?, tokens: Vec::new(), next: 0, sent: families };
+        let mut begun = Tokens { request: site.with_refresh(), name: "refresh_token", seen: Vec::new() };
+        let driven = drive(&mut crowd.callers, families, &mut begun)?;
+        ensure!(driven.errors == 0, "not every family could begin");
+        crowd.tokens = begun.seen;
+        crowd.refresh(families)?;
+        Ok(crowd)
+    }
+
+    /// Refreshes the next `n` families.
+    fn refresh(&mut self, n: usize) -> Result<Driven> {
+        if self.next + n > self.tokens.len() {
+            self.next = 0;
+        }
+        let tokens = self.tokens.get_mut(self.next..self.next + n).context("more families than there are")?;
+        self.next += n;
+        self.sent += n;
+        drive(&mut self.callers, n, &mut Refreshing { site: self.site, tokens, under_way: [0; GROUP] })
+    }
+}
+
+struct Refreshing<'a> {
+    site: &'a Site,
+    tokens: &'a mut [String],
+    /// Which family each caller waits for.
+    under_way: [usize; GROUP],
+}
+
+impl Asking for Refreshing<'_> {
+    fn request(&mut self, n: usize, caller: usize, place: &mut Vec<u8>) {
+        if let Some(family) = self.under_way.get_mut(caller) {
+            *family = n;
+        }
+        place.extend(self.site.refresh(self.tokens.get(n).map_or("", String::as_str)));
+    }
+
+    fn right(&mut self, caller: usize, answer: &Answer<'_>) -> bool {
+        let next = answer.text("refresh_token").filter(|_| answer.status == 200);
+        let token = self.under_way.get(caller).and_then(|family| self.tokens.get_mut(*family));
+        match (token, next) {
+            (Some(token), Some(next)) if token != next => {
+                next.clone_into(token);
+                true
+            }
+            _ => false,
+        }
+    }
+}
