@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ficha_tests::{Answer, Config, Server, secrets};
 use serde_json::{Value, json};
 
-use crate::{ask, server};
+use crate::{ask, own_server};
 
 fn note(answer: &Answer) -> String {
     let secret = answer.member("secret");
@@ -15,7 +15,7 @@ fn note(answer: &Answer) -> String {
 
 #[test]
 fn of_many_at_once_each_is_done_whole_or_told_to_repeat() {
-    let server = server();
+    let server = own_server();
     let answers: Vec<_> = std::thread::scope(|scope| {
         let add = |n: usize| {
             let client =
@@ -44,7 +44,7 @@ fn of_many_at_once_each_is_done_whole_or_told_to_repeat() {
 
 #[test]
 fn of_three_secrets_added_at_once_a_client_gets_one() {
-    let server = server();
+    let server = own_server();
     let client = json!({ "id": "racing", "grants": ["client_credentials"], "whole_apis": ["cards"] });
     note(&ask(&server, "POST /v1/issuers/acme/clients", &client).expect(200));
     let answers: Vec<_> = std::thread::scope(|scope| {

@@ -19,14 +19,17 @@ static SHARED: Shared<Server> = Shared::new();
 
 /// A server with one issuer, `acme`, with one API, `cards`.
 fn server() -> Arc<Server> {
-    SHARED.get(|| {
-        let server = Server::serve(Config::new());
-        server.apply(
-            "[[issuer]]\nname = \"acme\"\ndialect = \"standard\"\nbase_urls = [\"https://localhost:8443/acme\"]\n\
-             [[issuer.api]]\nname = \"cards\"\naudience = \"https://cards.example\"\nscopes = [\"cards:read\"]\n",
-        );
-        server
-    })
+    SHARED.get(own_server)
+}
+
+/// Such a server that nobody else administers.
+fn own_server() -> Server {
+    let server = Server::serve(Config::new());
+    server.apply(
+        "[[issuer]]\nname = \"acme\"\ndialect = \"standard\"\nbase_urls = [\"https://localhost:8443/acme\"]\n\
+         [[issuer.api]]\nname = \"cards\"\naudience = \"https://cards.example\"\nscopes = [\"cards:read\"]\n",
+    );
+    server
 }
 
 /// The answer to a request over the socket, with a body where there is one.

@@ -334,8 +334,11 @@ impl Drop for Server {
             eprintln!("the server's last lines:\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
             return;
         }
-        let code = if self.child.is_some() { self.stop() } else { 0 };
+        let was_running = self.child.is_some();
+        let code = if was_running { self.stop() } else { 0 };
         assert_eq!(code, 0, "the server did not end in good order: {}", self.said("err"));
+        // Whoever drops a request on purpose stops the server itself.
+        assert!(!was_running || !self.said("err").contains("were dropped"), "it waited for requests that nobody made");
         for n in 1..=self.started {
             let log = std::fs::read(self.folder.path().join(format!("{n}.err"))).unwrap();
             let log = String::from_utf8(log).unwrap();

@@ -107,6 +107,8 @@ impl Ports {
     fn fill(&self, text: &str, data: &Path) -> String {
         let ca = data.join(CA);
         let shown = if ca.is_relative() { format!("./{}", ca.display()) } else { ca.display().to_string() };
+        let plain = shown.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-+".contains(&b));
+        let shown = if plain { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) };
         text.replace("{https}", &self.https.to_string())
             .replace("{http}", &self.http.to_string())
             .replace("{api}", &self.api.to_string())

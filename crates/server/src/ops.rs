@@ -36,6 +36,13 @@ impl Ready {
         metrics().ready.set((), f64::from(to as u8) / 2.0);
     }
 
+    /// Goes from `before` to `to`, unless somebody else has set it meanwhile.
+    pub(crate) fn change(&self, before: Readiness, to: Readiness) {
+        if self.0.compare_exchange(before as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            metrics().ready.set((), f64::from(to as u8) / 2.0);
+        }
+    }
+
     pub(crate) fn get(&self) -> Readiness {
         match self.0.load(Ordering::Acquire) {
             0 => Readiness::Unready,

@@ -61,9 +61,7 @@ async fn check_store(rules: &Rules, ready: &Ready) {
         tracing::info!("the store takes writes again");
     }
     // Going down meanwhile counts for more.
-    if ready.get() != Readiness::Unready {
-        ready.set(now);
-    }
+    ready.change(before, now);
 }
 
 async fn purge(rules: &Rules) {

@@ -1,6 +1,6 @@
 //! The ports of ficha-core on SQLite.
 //!
-//! [`backend`] is the seam: what is above it (`queries`) stands once for every engine, what is below it (`sqlite`) is an
+//! `backend` is the seam: what is above it (`queries`) stands once for every engine, what is below it (`sqlite`) is an
 //! engine's own: threads, locks, pragmas, migrations.
 
 mod backend;

@@ -253,9 +253,9 @@ impl Write for Escaped<'_> {
 }
 
 fn escape(out: &mut String, text: &str) {
-    let special = |b: &u8| !(0x20..0x7f).contains(b) || *b == b'"' || *b == b'\\';
-    // Counted, not searched for: so the compiler looks at many bytes at once.
-    if text.bytes().filter(special).count() == 0 {
+    let special = |b: u8| !(0x20..0x7f).contains(&b) || b == b'"' || b == b'\\';
+    // Every byte is looked at, whatever the first ones are: so the compiler looks at many at once.
+    if text.bytes().fold(0, |any, b| any | u8::from(special(b))) == 0 {
         out.push_str(text);
         return;
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Operator, OperatorError, SecretInfo,
     act::find_api,
-    slots::{dialects, usual_lifetime},
+    slots::{dialects, own_lifetime},
 };
 use crate::records::Api;
 
@@ -74,10 +74,7 @@ impl Operator {
             name: api.name.to_string(),
             audience: api.audience.to_string(),
             algorithm: api.algorithm.to_string(),
-            token_lifetime: api
-                .token_lifetime
-                .unwrap_or_else(|| usual_lifetime(&dialects(&self.rules, &rows.issuer)))
-                .0,
+            token_lifetime: api.token_lifetime.unwrap_or_else(|| own_lifetime(&dialects(&self.rules, &rows.issuer))).0,
             scopes: api.scopes.iter().map(ToString::to_string).collect(),
             secrets: self.secret_infos(issuer, name.as_str(), &api.secrets).await?,
         })

@@ -79,8 +79,13 @@ pub(crate) fn longest_life(row: &KeyRow, apis: &[Api], dialects: &[Arc<dyn Diale
     longest_lifetime(own, dialects)
 }
 
-/// How long a token lives whose API does not say.
-pub(crate) fn usual_lifetime(dialects: &[Arc<dyn Dialect>]) -> Seconds {
+/// How long a token lives that the issuer's own dialect gives for an API that does not say.
+pub(crate) fn own_lifetime(dialects: &[Arc<dyn Dialect>]) -> Seconds {
+    dialects.first().map_or(Seconds::days(1), |d| d.profile().token_lifetime)
+}
+
+/// The longest that a token of any of these dialects lives whose API does not say.
+fn usual_lifetime(dialects: &[Arc<dyn Dialect>]) -> Seconds {
     dialects.iter().map(|d| d.profile().token_lifetime).max().unwrap_or(Seconds::days(1))
 }
 
