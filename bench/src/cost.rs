@@ -55,13 +55,15 @@ pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Re
     let (bare, bare_address) = Process::bare()?;
     let server = site.start(Cores::One)?;
     let (slice, families) = (options.pick(5_000, 2_000), options.pick(100_000, 10_000));
+    // First what takes long: the server closes connections that are silent from the beginning.
+    let (crowd, rows) = (Crowd::new(site, families)?, Rows::make(&site.data(), families)?);
     let mut bench = Bench {
         site,
         slice,
         bare: Series::new(&bare, bare_address)?,
         server: Series::new(&server, site.address)?,
-        crowd: Crowd::new(site, families)?,
-        rows: Rows::make(&site.data(), families)?,
+        crowd,
+        rows,
         keys: Vec::new(),
         requests: 0,
         errors: 0,
@@ -93,8 +95,8 @@ pub(crate) fn profile(site: &Site, name: &str) -> Result<()> {
     const SLICE: usize = 10_000;
     pin_generator(Cores::One)?;
     let server = site.start(Cores::One)?;
-    let mut series = Series::new(&server, site.address)?;
     let mut crowd = Crowd::new(site, SLICE)?;
+    let mut series = Series::new(&server, site.address)?;
     eprintln!("{name}: process {}", server.id());
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {

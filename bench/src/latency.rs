@@ -1,12 +1,8 @@
 //! How long a request for a reused token takes while the server has something dear to do, server and generator on both cores.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use crate::{
     http::Caller,
@@ -17,30 +13,32 @@ use crate::{
         Report,
     },
     site::Site,
+    storm::{Passed, Storm},
 };
 
 /// Time between two requests that are measured. Each is due at its own time, whether or not the one before was answered.
 const EVERY: Duration = Duration::from_millis(2);
 /// Callers of a storm.
-const STORM: usize = 32;
+const CALLERS: usize = 32;
 
 /// What else the server has to do meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Storm {
-    None,
+enum Kind {
+    Nothing,
     Passwords,
     Signing,
     Cheap,
 }
 
-impl Storm {
-    fn request(self, site: &Site, caller: usize) -> Vec<u8> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Passwords => site.login(caller),
-            Self::Signing => site.fresh("rs"),
-            Self::Cheap => site.with_refresh(),
-        }
+impl Kind {
+    fn begin(self, site: &Site) -> Result<Option<Storm>> {
+        let requests: Vec<_> = match self {
+            Self::Nothing => return Ok(None),
+            Self::Passwords => (0..CALLERS).map(|n| site.login(n)).collect(),
+            Self::Signing => vec![site.fresh("rs"); CALLERS],
+            Self::Cheap => vec![site.with_refresh(); CALLERS],
+        };
+        Storm::begin(site.address, &requests).map(Some)
     }
 }
 
@@ -62,7 +60,7 @@ pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Re
     pin_generator(Cores::Both)?;
     let server = site.start(Cores::Both)?;
     let time = options.pick(Duration::from_secs(4), Duration::from_secs(2));
-    let storms = [Storm::None, Storm::Passwords, Storm::Signing, Storm::Cheap];
+    let storms = [Kind::Nothing, Kind::Passwords, Kind::Signing, Kind::Cheap];
     let mut seen = storms.map(|_| Vec::new());
     for storm in storms {
         weather(site, storm, Duration::from_millis(300))?;
@@ -99,45 +97,22 @@ fn tell(report: &mut Report, [alone, passwords, signing, cheap]: &[Vec<Weather>;
     report.add("  cheap requests meanwhile", "/s", rate(cheap), Told);
 }
 
-fn weather(site: &Site, storm: Storm, time: Duration) -> Result<Weather> {
-    let (stop, stormed, wrong) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let began = Instant::now();
-    let callers = if storm == Storm::None { 0 } else { STORM };
-    thread::scope(|scope| {
-        let mut storming = Vec::new();
-        for n in 0..callers {
-            let (stop, stormed, wrong) = (&stop, &stormed, &wrong);
-            storming.push(scope.spawn(move || -> Result<()> {
-                let (mut caller, request) = (Caller::new(site.address)?, storm.request(site, n));
-                while !stop.load(Relaxed) {
-                    if !caller.ask(&request)?.is("\"access_token\":\"") {
-                        wrong.fetch_add(1, Relaxed);
-                    }
-                    stormed.fetch_add(1, Relaxed);
-                }
-                Ok(())
-            }));
-        }
-        let probed = scope.spawn(|| probe(site, time)).join().map_err(|_| anyhow!("the probe panicked"))?;
-        stop.store(true, Relaxed);
-        for thread in storming {
-            thread.join().map_err(|_| anyhow!("a caller panicked"))??;
-        }
-        let mut weather = probed?;
-        let stormed = stormed.load(Relaxed);
-        weather.storm_rate = stormed as f64 / began.elapsed().as_secs_f64();
-        weather.sent += stormed;
-        weather.errors += wrong.load(Relaxed);
-        Ok(weather)
-    })
+fn weather(site: &Site, kind: Kind, time: Duration) -> Result<Weather> {
+    let (storm, began) = (kind.begin(site)?, Instant::now());
+    // It gathers first.
+    pause(Duration::from_millis(200));
+    let mut weather = probe(site, time)?;
+    let passed = storm.map_or(Ok(Passed::default()), Storm::end)?;
+    weather.storm_rate = passed.answers as f64 / began.elapsed().as_secs_f64();
+    weather.sent += passed.answers;
+    weather.errors += passed.errors;
+    Ok(weather)
 }
 
 /// Requests for a reused token, each at its time.
 fn probe(site: &Site, time: Duration) -> Result<Weather> {
     let (mut caller, request) = (Caller::new(site.address)?, site.reused());
     let (mut took, mut weather) = (Vec::new(), Weather::default());
-    // The storm gathers first.
-    pause(Duration::from_millis(100));
     let began = Instant::now();
     let mut due = began;
     while due < began + time {

@@ -17,6 +17,7 @@ mod rate;
 mod report;
 mod site;
 mod size;
+mod storm;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.first().map(String::as_str) {
         Some("bare") => bare::serve().map(|()| ExitCode::SUCCESS),
+        Some("storm") => storm::run(args.get(1..).unwrap_or_default()).map(|()| ExitCode::SUCCESS),
         Some("--help" | "-h") => {
             println!("{}", options::USAGE);
             Ok(ExitCode::SUCCESS)

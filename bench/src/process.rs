@@ -83,8 +83,7 @@ impl Process {
         pause(Duration::from_millis(40));
         let mut all = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-            all += stat.split(' ').next().unwrap_or_default().parse::<u64>().context("schedstat")?;
+            all += nanos(&task?.path().join("schedstat"))?;
         }
         Ok(Duration::from_nanos(all))
     }
@@ -143,6 +142,22 @@ pub(crate) fn pin_generator(cores: Cores) -> Result<()> {
         bail!("this process can't be put on core {OWN_CORE}: the benchmark needs two");
     }
     Ok(())
+}
+
+/// CPU time of this thread so far.
+///
+/// # Errors
+/// The kernel keeps no `schedstat`.
+pub(crate) fn own_cpu() -> Result<Duration> {
+    // The kernel counts when it looks at the thread.
+    std::thread::yield_now();
+    nanos(Path::new("/proc/thread-self/schedstat")).map(Duration::from_nanos)
+}
+
+/// The first number of a `schedstat`: nanoseconds on a core.
+fn nanos(schedstat: &Path) -> Result<u64> {
+    let text = fs::read_to_string(schedstat)?;
+    text.split(' ').next().unwrap_or_default().parse().context("schedstat")
 }
 
 /// Does nothing for a while.

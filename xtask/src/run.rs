@@ -19,6 +19,10 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 
 /// The benchmark, against a release build.
 pub(crate) fn bench(root: &Path, args: &[String]) -> Result<()> {
+    let args: Vec<_> = args.iter().map(String::as_str).filter(|arg| *arg != "--").collect();
+    if args.iter().any(|arg| ["--help", "-h"].contains(arg)) {
+        return cargo(root, &["run", "--quiet", "--package", "ficha-bench", "--", "--help"]);
+    }
     cargo(root, &["build", "--release", "--package", "ficha", "--package", "ficha-bench"])?;
     let binary = root.join("target/release/ficha-bench");
     run(Command::new(&binary).args(args).current_dir(root), &binary.display().to_string())
