@@ -1,7 +1,15 @@
-//! What tests share: a clock to turn, chance to choose, and the suite that every storage backend passes.
+//! What tests share: a clock to turn, chance to choose, a real PostgreSQL, and the suite that every storage
+//! backend passes.
 
 mod clock;
 mod entropy;
+#[expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "what fails here fails the test, and what SQL answers is often of no interest"
+)]
+pub mod postgres;
 #[expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
