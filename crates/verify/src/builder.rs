@@ -1,20 +1,24 @@
-//! How a verifier is set up, and what is wrong with that.
+//! How a verifier is set up.
 
 use std::{sync::Arc, time::Duration};
 
 use ficha_jose::{JwkSet, KeyError, VerifyingKey};
 use ficha_types::{Algorithm, Seconds, Secret, UnixSeconds};
-use thiserror::Error;
 
 use crate::{
-    Verifier,
-    discovery::{Discovery, KeysAt},
+    BuildError, FeedOptions, Revocations, Verifier,
+    asked::{Asked, SHORT},
+    clock::Clocks,
+    discovery::{Discovery, KeysAt, Place},
+    feed::{self, Feed, FeedAt, LONGEST_STALE},
     fetch::{Endpoint, Fetcher},
     introspection::Introspection,
     key_cache::{KeyCache, Settings},
-    key_set::KeySet,
+    key_set::{KeySet, Shared},
     rules::Rules,
-    verifier::{Clock, Keys, Source, system_clock},
+    signed::{Keys, Signed},
+    token_cache::{TokenCache, USUAL_BYTES},
+    verifier::{Inner, Source},
 };
 
 /// Algorithms that are allowed where nothing else is said.
@@ -26,57 +30,8 @@ const USUAL_KEEP: Seconds = Seconds::hours(1);
 const LONGEST_KEEP: Seconds = Seconds::hours(24);
 const USUAL_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_SECRETS: usize = 2;
-
-/// Why a verifier can't be made as asked.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The issuer is empty.
-    #[error("the issuer is empty: it is what tokens say in `iss`")]
-    NoIssuer,
-    /// The audience is empty.
-    #[error("the audience is empty: it is what tokens for this API say in `aud`")]
-    NoAudience,
-    /// The leeway is not 0 to 60 s.
-    #[error("the leeway is 0 to 60 s, not {0}")]
-    Leeway(Seconds),
-    /// The time for which keys are kept is not 0 to 24 h.
-    #[error("keys are kept for 0 to 86400 s beyond their life, not {0}")]
-    KeysKeptFor(Seconds),
-    /// A URL that is not asked.
-    #[error("{what} {url:?} is refused: {why}")]
-    Url {
-        /// What it was to be.
-        what: &'static str,
-        /// The URL.
-        url: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// Two ways to check a token were named.
-    #[error(
-        "name one of a key set's URL, a key set, shared secrets, and introspection: one token has one way to be checked"
-    )]
-    TwoSources,
-    /// A shared secret that is none for HS256.
-    #[error("a shared secret is refused: {0}")]
-    Secret(KeyError),
-    /// More than two shared secrets.
-    #[error("at most two shared secrets: the one in use and its successor")]
-    TooManySecrets,
-    /// The algorithms don't fit the keys.
-    #[error("the algorithms do not fit: {0}")]
-    Algorithms(&'static str),
-    /// The key set that was given holds no key for an allowed algorithm.
-    #[error("the key set holds no key for an allowed algorithm")]
-    NoUsableKey,
-    /// The extra root certificates can't be read.
-    #[error("the root certificate is refused: {0}")]
-    RootCa(String),
-    /// The HTTP client can't be made.
-    #[error("the HTTP client could not be made: {0}")]
-    HttpClient(String),
-}
+/// The longest time for which an answer of an introspection may stand, even while the feed is followed.
+const LONGEST_ANSWER: Duration = Duration::from_mins(5);
 
 /// Sets a [`Verifier`] up. Without a word about keys they are found through the issuer's metadata (RFC 8414, then
 /// OpenID Connect Discovery).
@@ -87,18 +42,23 @@ pub struct Builder {
     algorithms: Option<Vec<Algorithm>>,
     leeway: Seconds,
     only_at_jwt: bool,
-    clock: Clock,
+    sender_bound: bool,
+    clocks: Clocks,
     sources: Vec<Wanted>,
     keys_kept_for: Seconds,
     timeout: Duration,
     root_ca: Option<Vec<u8>>,
+    token_cache: usize,
+    introspection_cache: Option<Duration>,
+    revocations: Option<Revocations>,
+    feed: Option<FeedOptions>,
 }
 
 /// Where the word about a token comes from, as asked.
 enum Wanted {
     JwksUrl(String),
     Keys(JwkSet),
-    Shared(Vec<VerifyingKey>),
+    Shared(Vec<Shared>),
     BadShared(KeyError),
     Introspection { url: String, name: Box<str>, secret: Secret },
 }
@@ -111,11 +71,16 @@ impl Builder {
             algorithms: None,
             leeway: USUAL_LEEWAY,
             only_at_jwt: false,
-            clock: Arc::new(system_clock),
+            sender_bound: false,
+            clocks: Clocks::of_the_system(),
             sources: Vec::new(),
             keys_kept_for: USUAL_KEEP,
             timeout: USUAL_TIMEOUT,
             root_ca: None,
+            token_cache: USUAL_BYTES,
+            introspection_cache: None,
+            revocations: None,
+            feed: None,
         }
     }
 
@@ -141,7 +106,49 @@ impl Builder {
 
     /// The time, for tests and for programs that have a clock; the system's without this.
     pub fn clock(mut self, now: impl Fn() -> UnixSeconds + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(now);
+        self.clocks.wall = Arc::new(now);
+        self
+    }
+
+    /// The time that has passed since some moment, for tests: it never goes back, and nobody sets it.
+    pub fn passed(mut self, passed: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clocks.passed = Arc::new(passed);
+        self
+    }
+
+    /// Takes tokens with `cnf` too (RFC 7800), for who checks the proof of possession itself: the certificate of the
+    /// connection (RFC 8705 §3) or the `DPoP` header (RFC 9449 §7). Without this they are refused, since as bearer tokens
+    /// they could have been stolen.
+    pub fn accept_sender_bound(mut self) -> Self {
+        self.sender_bound = true;
+        self
+    }
+
+    /// Bytes that tokens seen before may take: 32 MiB without this, 0 to keep none. Another sight of a token costs no
+    /// signature check; times and revocations are looked at each time.
+    pub fn token_cache(mut self, bytes: usize) -> Self {
+        self.token_cache = bytes;
+        self
+    }
+
+    /// For how long an answer of the introspection stands: not at all without this, at most 1 s, or 5 min while the
+    /// revocation feed is followed, whose every event ends what stood. Never past `exp`.
+    pub fn introspection_cache(mut self, span: Duration) -> Self {
+        self.introspection_cache = Some(span);
+        self
+    }
+
+    /// Refuses what is known to be dead by `known`, which is told by other means than the feed; the feed writes into the
+    /// same.
+    pub fn revocations(mut self, known: Revocations) -> Self {
+        self.revocations = Some(known);
+        self
+    }
+
+    /// Follows the issuer's revocation feed, so that a revoked token is refused within a second or so. Built within a tokio
+    /// runtime it begins at once, else with the first token.
+    pub fn follow(mut self, feed: FeedOptions) -> Self {
+        self.feed = Some(feed);
         self
     }
 
@@ -157,18 +164,30 @@ impl Builder {
         self
     }
 
-    /// A secret shared with the issuer, 32 to 1024 bytes, for HS256. Twice while one takes over from the other.
-    pub fn shared_secret(mut self, secret: &[u8]) -> Self {
+    /// A secret shared with the issuer, 32 to 1024 bytes, for HS256. Twice while one takes over from the other: both are
+    /// tried, whatever the token says.
+    pub fn shared_secret(self, secret: &[u8]) -> Self {
+        self.shared(None, secret)
+    }
+
+    /// The same with the issuer's name of the secret (`ficha key list`), by which the revocation feed tells that it was
+    /// withdrawn.
+    pub fn shared_secret_named(self, kid: &str, secret: &[u8]) -> Self {
+        self.shared(Some(kid.into()), secret)
+    }
+
+    fn shared(mut self, kid: Option<Box<str>>, secret: &[u8]) -> Self {
         match (VerifyingKey::from_secret(secret), self.sources.last_mut()) {
-            (Ok(key), Some(Wanted::Shared(keys))) => keys.push(key),
-            (Ok(key), _) => self.sources.push(Wanted::Shared(vec![key])),
+            (Ok(key), Some(Wanted::Shared(keys))) => keys.push((kid, key)),
+            (Ok(key), _) => self.sources.push(Wanted::Shared(vec![(kid, key)])),
             (Err(why), _) => self.sources.push(Wanted::BadShared(why)),
         }
         self
     }
 
-    /// Asks the issuer about each token (RFC 7662), as the API of this name with this secret; nothing is kept, so that a
-    /// revoked token is refused at once. The answer has to hold `aud`.
+    /// Asks the issuer about each token (RFC 7662), as the API of this name with this secret; nothing is kept unless
+    /// [`introspection_cache`](Self::introspection_cache) says so, so that a revoked token is refused at once. The answer has
+    /// to hold `aud`.
     pub fn introspection(mut self, url: &str, api_name: &str, secret: impl Into<Secret>) -> Self {
         self.sources.push(Wanted::Introspection { url: url.to_owned(), name: api_name.into(), secret: secret.into() });
         self
@@ -214,15 +233,62 @@ impl Builder {
         if !self.sources.is_empty() {
             return Err(BuildError::TwoSources);
         }
+        self.check_introspection_cache(matches!(wanted, Some(Wanted::Introspection { .. })))?;
         let allowed = self.allowed(matches!(wanted, Some(Wanted::Shared(_))))?;
-        let source = self.source(wanted, &allowed)?;
+        let source = self.source(wanted, allowed)?;
+        let feed = self.feed()?;
+        let revocations = self.feed.map(|options| options.known).or(self.revocations);
         let rules = Rules {
             issuer: self.issuer.into(),
             audience: self.audience.into(),
             leeway: self.leeway,
             only_at_jwt: self.only_at_jwt,
+            sender_bound: self.sender_bound,
         };
-        Ok(Verifier::new(rules, allowed, source, self.clock))
+        Ok(Verifier::new(Inner { rules, source, clocks: self.clocks, revocations, feed }))
+    }
+
+    fn check_introspection_cache(&self, introspected: bool) -> Result<(), BuildError> {
+        let most = if self.feed.is_some() { LONGEST_ANSWER } else { SHORT };
+        match self.introspection_cache {
+            Some(_) if !introspected => Err(BuildError::NothingIntrospected),
+            Some(span) if span > most => Err(BuildError::IntrospectionCache(span)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The feed, with the revocations that it writes into settled.
+    fn feed(&mut self) -> Result<Option<Arc<Feed>>, BuildError> {
+        let Some(mut options) = self.feed.take() else { return Ok(None) };
+        if !(Seconds(0)..=LONGEST_STALE).contains(&options.stale_for) {
+            return Err(BuildError::StaleFor(options.stale_for));
+        }
+        if let Some(known) = &self.revocations {
+            options.known = known.clone();
+        }
+        let (at, keys_at, first) = match &options.at {
+            Some((feed, keys)) => {
+                let feed = endpoint("the feed's URL", feed)?;
+                (FeedAt::Given(feed.clone()), KeysAt::Given(endpoint("the URL of the feed's keys", keys)?), feed)
+            }
+            None => {
+                let found = self.discovery()?;
+                let first = found.first().clone();
+                (FeedAt::discovered(found.clone()), KeysAt::Discovered(found, Place::FeedKeys), first)
+            }
+        };
+        let fetcher = Fetcher::new(self.timeout, self.root_ca.as_deref(), &first)?;
+        let source = feed::Source {
+            issuer: self.issuer.as_str().into(),
+            audience: self.audience.as_str().into(),
+            who: options.who.clone(),
+            at,
+            keys: self.key_cache(keys_at, fetcher.clone(), [Algorithm::EdDsa].into()),
+            fetcher,
+        };
+        let feed = Feed::new(source, &options, self.clocks.clone());
+        self.feed = Some(options);
+        Ok(Some(feed))
     }
 
     fn allowed(&self, shared: bool) -> Result<Box<[Algorithm]>, BuildError> {
@@ -239,37 +305,51 @@ impl Builder {
         }
     }
 
-    fn source(&self, wanted: Option<Wanted>, allowed: &[Algorithm]) -> Result<Source, BuildError> {
-        match wanted {
-            None => {
-                let refused = |why| BuildError::Url { what: "the issuer", url: self.issuer.clone(), why };
-                self.fetched(KeysAt::Discovered(Discovery::of(&self.issuer).map_err(refused)?), allowed)
+    fn source(&self, wanted: Option<Wanted>, allowed: Box<[Algorithm]>) -> Result<Source, BuildError> {
+        let keys = match wanted {
+            None => self.fetched(KeysAt::Discovered(self.discovery()?, Place::Keys), &allowed)?,
+            Some(Wanted::JwksUrl(url)) => {
+                self.fetched(KeysAt::Given(endpoint("the key set's URL", &url)?), &allowed)?
             }
-            Some(Wanted::JwksUrl(url)) => self.fetched(KeysAt::Given(endpoint("the key set's URL", &url)?), allowed),
             Some(Wanted::Keys(set)) => {
-                let keys = KeySet::of(&set, allowed);
-                if keys.len() == 0 { Err(BuildError::NoUsableKey) } else { Ok(Source::Signed(Keys::Fixed(keys))) }
+                let keys = KeySet::of(&set, &allowed);
+                if keys.len() == 0 {
+                    return Err(BuildError::NoUsableKey);
+                }
+                Keys::Fixed(keys)
             }
-            Some(Wanted::Shared(keys)) if keys.len() > MAX_SECRETS => Err(BuildError::TooManySecrets),
-            Some(Wanted::Shared(keys)) => Ok(Source::Signed(Keys::Fixed(KeySet::shared(keys)))),
-            Some(Wanted::BadShared(why)) => Err(BuildError::Secret(why)),
-            Some(Wanted::Introspection { url, name, secret }) => {
-                let at = endpoint("the introspection URL", &url)?;
-                let fetcher = Fetcher::new(self.timeout, self.root_ca.as_deref(), &at)?;
-                Ok(Source::Asked(Introspection::new(at, name, secret, fetcher)))
-            }
-        }
+            Some(Wanted::Shared(keys)) if keys.len() > MAX_SECRETS => return Err(BuildError::TooManySecrets),
+            Some(Wanted::Shared(keys)) => Keys::Fixed(KeySet::shared(keys)),
+            Some(Wanted::BadShared(why)) => return Err(BuildError::Secret(why)),
+            Some(Wanted::Introspection { url, name, secret }) => return self.asked(&url, name, secret),
+        };
+        Ok(Source::Signed(Signed { keys, allowed, seen: TokenCache::of(self.token_cache) }))
     }
 
-    fn fetched(&self, at: KeysAt, allowed: &[Algorithm]) -> Result<Source, BuildError> {
+    fn asked(&self, url: &str, name: Box<str>, secret: Secret) -> Result<Source, BuildError> {
+        let at = endpoint("the introspection URL", url)?;
+        let fetcher = Fetcher::new(self.timeout, self.root_ca.as_deref(), &at)?;
+        let kept_for = self.introspection_cache.unwrap_or_default();
+        let answers = TokenCache::of(if kept_for.is_zero() { 0 } else { self.token_cache });
+        Ok(Source::Asked(Asked { introspection: Introspection::new(at, name, secret, fetcher), answers, kept_for }))
+    }
+
+    fn discovery(&self) -> Result<Discovery, BuildError> {
+        Discovery::of(&self.issuer).map_err(|why| BuildError::Url { what: "the issuer", url: self.issuer.clone(), why })
+    }
+
+    fn fetched(&self, at: KeysAt, allowed: &[Algorithm]) -> Result<Keys, BuildError> {
         let first = match &at {
             KeysAt::Given(place) => place,
-            KeysAt::Discovered(discovery) => discovery.first(),
+            KeysAt::Discovered(discovery, _) => discovery.first(),
         };
         let fetcher = Fetcher::new(self.timeout, self.root_ca.as_deref(), first)?;
-        let (clock, kept_for) = (Arc::clone(&self.clock), self.keys_kept_for);
-        let settings = Settings { at, fetcher, clock, allowed: allowed.into(), kept_for };
-        Ok(Source::Signed(Keys::Fetched(KeyCache::new(settings))))
+        Ok(Keys::Fetched(self.key_cache(at, fetcher, allowed.into())))
+    }
+
+    fn key_cache(&self, at: KeysAt, fetcher: Fetcher, allowed: Box<[Algorithm]>) -> Arc<KeyCache> {
+        let (clocks, kept_for) = (self.clocks.clone(), self.keys_kept_for);
+        KeyCache::new(Settings { at, fetcher, clocks, allowed, kept_for })
     }
 }
 

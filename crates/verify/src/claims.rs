@@ -3,36 +3,60 @@
 use std::{fmt, sync::Arc};
 
 use ficha_types::{Scope, ScopeSet, UnixSeconds};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 
-use crate::Rejection;
+use crate::{Rejection, revocations::Traits, rules::Times};
 
 /// What a token says that passed every check; only [`Verifier::verify`](crate::Verifier::verify) makes one. A clone
 /// shares everything.
 #[derive(Clone)]
-pub struct Claims(Arc<Checked>);
+pub struct Claims {
+    checked: Arc<Checked>,
+    /// What of its scopes is not given, for the revocation feed is not fresh.
+    withheld: Option<Arc<Withheld>>,
+}
 
 pub(crate) struct Checked {
     pub(crate) issuer: Arc<str>,
     pub(crate) scopes: ScopeSet,
-    pub(crate) expires_at: Option<UnixSeconds>,
-    pub(crate) issued_at: Option<UnixSeconds>,
+    pub(crate) times: Times,
     pub(crate) members: Map<String, Value>,
+    /// By what it can be dead, where somebody asks.
+    pub(crate) traits: Option<Traits>,
+}
+
+struct Withheld {
+    scopes: ScopeSet,
+    left: ScopeSet,
 }
 
 impl Claims {
     pub(crate) fn new(checked: Checked) -> Self {
-        Self(Arc::new(checked))
+        Self { checked: Arc::new(checked), withheld: None }
+    }
+
+    /// The same without those of `scopes`, which may not be used at the moment.
+    pub(crate) fn without(self, scopes: &ScopeSet) -> Self {
+        let withheld = self.checked.scopes.intersection(scopes);
+        if withheld.is_empty() {
+            return self;
+        }
+        let left = self.checked.scopes.iter().filter(|scope| !withheld.contains(scope)).cloned().collect();
+        Self { withheld: Some(Arc::new(Withheld { scopes: withheld, left })), ..self }
+    }
+
+    pub(crate) fn times(&self) -> &Times {
+        &self.checked.times
+    }
+
+    pub(crate) fn traits(&self) -> Option<&Traits> {
+        self.checked.traits.as_ref()
     }
 
     /// The issuer, as the verifier was told it.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.issuer
+        &self.checked.issuer
     }
 
     /// `sub`: whom the token stands for, a user or the client itself.
@@ -48,22 +72,23 @@ impl Claims {
     }
 
     /// What it may be used for, of `scope`, else of `scp`: a text with spaces between or a list. Words that are no scope
-    /// by RFC 6749 §3.3 are left out.
+    /// by RFC 6749 §3.3 are left out; and those of
+    /// [`FeedOptions::refuse_at_once`](crate::FeedOptions::refuse_at_once) while the feed is not fresh.
     #[must_use]
     pub fn scopes(&self) -> &ScopeSet {
-        &self.0.scopes
+        self.withheld.as_ref().map_or(&self.checked.scopes, |withheld| &withheld.left)
     }
 
     /// `exp`; always there, except where an introspection did not give it.
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixSeconds> {
-        self.0.expires_at
+        self.checked.times.expires_at
     }
 
     /// `iat`: when it was issued.
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixSeconds> {
-        self.0.issued_at
+        self.checked.times.issued_at
     }
 
     /// `jti`: the token's own id.
@@ -75,37 +100,36 @@ impl Claims {
     /// Every claim as it was written, those that this library does not know included.
     #[must_use]
     pub fn all(&self) -> &Map<String, Value> {
-        &self.0.members
+        &self.checked.members
     }
 
     /// Whether it holds all of `needed`.
     ///
     /// # Errors
-    /// [`Rejection::InsufficientScope`] that names `needed`.
+    /// [`Rejection::InsufficientScope`] that names `needed`; [`Rejection::RevocationsUnavailable`] when it holds all of
+    /// them, and one is of those that are refused while the revocation feed is not fresh.
     pub fn require(&self, needed: &ScopeSet) -> Result<(), Rejection> {
-        match self.0.scopes.grant(needed) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Rejection::InsufficientScope(needed.clone())),
+        if needed.iter().any(|scope| !self.checked.scopes.contains(scope)) {
+            return Err(Rejection::InsufficientScope(needed.clone()));
+        }
+        match &self.withheld {
+            Some(withheld) if needed.iter().any(|scope| withheld.scopes.contains(scope)) => {
+                Err(Rejection::RevocationsUnavailable)
+            }
+            _ => Ok(()),
         }
     }
 
     fn text(&self, claim: &str) -> Option<&str> {
-        self.0.members.get(claim).and_then(Value::as_str)
+        self.checked.members.get(claim).and_then(Value::as_str)
     }
 }
 
 impl fmt::Debug for Claims {
     /// The token's id and scopes alone: the rest may be about a person.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("jti", &self.token_id()).field("scopes", &self.0.scopes).finish_non_exhaustive()
+        f.debug_struct("Claims").field("jti", &self.token_id()).field("scopes", self.scopes()).finish_non_exhaustive()
     }
-}
-
-/// The members of a JSON object, each of which may be there once (RFC 7519 §4 leaves that to us; two readers of one token
-/// must not read two things).
-pub(crate) fn read_members(json: &[u8]) -> Result<Map<String, Value>, Rejection> {
-    let text = str::from_utf8(json).map_err(|_| Rejection::MalformedClaims)?;
-    serde_json::from_str::<Members>(text).map(|members| members.0).map_err(|_| Rejection::MalformedClaims)
 }
 
 /// The scopes of `scope` or `scp`.
@@ -137,38 +161,12 @@ pub(crate) fn instant(members: &Map<String, Value>, claim: &'static str) -> Resu
     seconds.map(|seconds| Some(UnixSeconds(seconds))).ok_or(Rejection::MalformedClaim(claim))
 }
 
-struct Members(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members, M::Error> {
-                let mut members = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(Error::custom("a member twice"));
-                    }
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn members(json: &str) -> Map<String, Value> {
-        read_members(json.as_bytes()).unwrap()
+        crate::strict::members(json.as_bytes()).unwrap()
     }
 
     #[test]
@@ -184,14 +182,6 @@ mod tests {
     #[test]
     fn a_list_entry_with_a_space_gives_no_scope() {
         assert_eq!(scopes(&members(r#"{"scope":["a b","c",7]}"#)).unwrap(), "c".parse().unwrap());
-    }
-
-    #[test]
-    fn a_member_twice_is_no_set_of_claims() {
-        assert_eq!(read_members(br#"{"aud":"a","aud":"b"}"#).unwrap_err(), Rejection::MalformedClaims);
-        assert_eq!(read_members(b"[]").unwrap_err(), Rejection::MalformedClaims);
-        assert_eq!(read_members(b"{} x").unwrap_err(), Rejection::MalformedClaims);
-        assert_eq!(read_members(b"{\"a\":\"\xff\"}").unwrap_err(), Rejection::MalformedClaims);
     }
 
     #[test]

@@ -10,10 +10,22 @@ pub(crate) enum KeysAt {
     /// At this URL.
     Given(Endpoint),
     /// Where the issuer's metadata says.
-    Discovered(Discovery),
+    Discovered(Discovery, Place),
+}
+
+/// What is looked for in an issuer's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The keys that sign tokens.
+    Keys,
+    /// The stream of revocations.
+    Feed,
+    /// The keys that sign it.
+    FeedKeys,
 }
 
 /// The places where an issuer's metadata may be.
+#[derive(Clone)]
 pub(crate) struct Discovery {
     issuer: Box<str>,
     /// RFC 8414 §3.1, then OpenID Connect Discovery §4.
@@ -23,7 +35,9 @@ pub(crate) struct Discovery {
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
-    jwks_uri: String,
+    jwks_uri: Option<String>,
+    revocation_feed_endpoint: Option<String>,
+    revocation_feed_jwks_uri: Option<String>,
 }
 
 impl Discovery {
@@ -52,8 +66,8 @@ impl Discovery {
         first
     }
 
-    /// Where the issuer says that its keys are.
-    pub(crate) async fn find(&self, fetcher: &Fetcher) -> Result<Endpoint, FetchError> {
+    /// Where the issuer says that `place` is.
+    pub(crate) async fn find(&self, fetcher: &Fetcher, place: Place) -> Result<Endpoint, FetchError> {
         let [first, second] = &self.places;
         let answer = match fetcher.get(first).await {
             // It is there, and has no such page: perhaps it speaks OpenID Connect only.
@@ -67,7 +81,13 @@ impl Discovery {
                 answer.unusable(format!("it is the metadata of {:?}, not of {:?}", metadata.issuer, self.issuer))
             );
         }
-        Endpoint::parse(&metadata.jwks_uri).map_err(|why| answer.unusable(format!("its jwks_uri is refused: {why}")))
+        let (name, url) = match place {
+            Place::Keys => ("jwks_uri", metadata.jwks_uri),
+            Place::Feed => ("revocation_feed_endpoint", metadata.revocation_feed_endpoint),
+            Place::FeedKeys => ("revocation_feed_jwks_uri", metadata.revocation_feed_jwks_uri),
+        };
+        let url = url.ok_or_else(|| answer.unusable(format!("it has no {name}")))?;
+        Endpoint::parse(&url).map_err(|why| answer.unusable(format!("its {name} is refused: {why}")))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, time::Duration};
 
+use bytes::Bytes;
 use ficha_types::Seconds;
 use http::{HeaderMap, StatusCode, header};
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect::Policy};
@@ -12,6 +13,8 @@ use crate::BuildError;
 
 /// Bytes that an answer may have.
 pub(crate) const MAX_ANSWER: usize = 256 * 1024;
+/// Time after which a stream is begun anew, if nothing ended it before.
+const LONGEST_STREAM: Duration = Duration::from_hours(24);
 
 /// A URL that may be asked: `https`, or `http` on loopback; no user in it, no fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,28 @@ impl Answer {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(crate) enum Credentials<'a> {
+    /// A name and a secret (RFC 6749 §2.3.1).
+    Basic(&'a str, &'a str),
+    /// A token (RFC 6750 §2.1).
+    Bearer(&'a str),
+}
+
+/// An answer that goes on.
+pub(crate) struct Stream(reqwest::Response);
+
+impl Stream {
+    /// The next piece; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, FetchError> {
+        Ok(self.0.chunk().await.map_err(Chain)?)
+    }
+}
+
+/// A status other than 200, and how long to wait then.
+pub(crate) type NotNow = (StatusCode, Option<Duration>);
+
 /// The HTTP client, set up once.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
@@ -163,9 +188,44 @@ impl Fetcher {
         (name, secret): (&str, &str),
         form: &[(&str, &str)],
     ) -> Result<Answer, FetchError> {
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let request = self.client.post(to.url().clone()).basic_auth(encode(name), Some(encode(secret))).form(form);
+        let request = self.client.post(to.url().clone());
+        let request = request.basic_auth(form_encoded(name), Some(form_encoded(secret))).form(form);
         self.send(to, request).await
+    }
+
+    /// The stream of events that is there, after the event `last`; or the status that was answered.
+    pub(crate) async fn stream(
+        &self,
+        from: &Endpoint,
+        who: Credentials<'_>,
+        last: Option<u64>,
+    ) -> Result<Result<Stream, NotNow>, FetchError> {
+        let request = self.client.get(from.url().clone()).header(header::ACCEPT, "text/event-stream");
+        let request = match who {
+            Credentials::Basic(name, secret) => request.basic_auth(form_encoded(name), Some(form_encoded(secret))),
+            Credentials::Bearer(token) => request.bearer_auth(token),
+        };
+        let request = match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        };
+        let place: Box<str> = from.url().as_str().into();
+        // The stream has no end; who reads it gives up when it falls silent.
+        let sent = tokio::time::timeout(self.timeout, request.timeout(LONGEST_STREAM).send()).await;
+        let response = match sent {
+            Ok(sent) => sent.map_err(Chain)?,
+            Err(_) => return Err(FetchError::Content(place, "no answer in time".into())),
+        };
+        if response.status() != StatusCode::OK {
+            let after = response.headers().get(header::RETRY_AFTER);
+            let after = after.and_then(|after| after.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+            return Ok(Err((response.status(), after)));
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if kind.is_none_or(|kind| kind.split(';').next().unwrap_or_default().trim() != "text/event-stream") {
+            return Err(FetchError::Content(place, "it is no text/event-stream".into()));
+        }
+        Ok(Ok(Stream(response)))
     }
 
     async fn send(&self, to: &Endpoint, request: RequestBuilder) -> Result<Answer, FetchError> {
@@ -183,6 +243,10 @@ impl Fetcher {
         }
         Ok(Answer { from, body, headers: std::mem::take(response.headers_mut()) })
     }
+}
+
+fn form_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn builder(timeout: Duration) -> ClientBuilder {

@@ -6,15 +6,14 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     Rejection,
-    claims::read_members,
     fetch::{Endpoint, FetchError, Fetcher},
+    strict,
 };
 
 /// Questions under way at a time; further ones wait, as long as a question may take.
 const MAX_AT_ONCE: usize = 256;
 
-/// The issuer's introspection endpoint, and this API's name and secret there. Nothing is kept: each token is asked about
-/// each time.
+/// The issuer's introspection endpoint, and this API's name and secret there.
 pub(crate) struct Introspection {
     at: Endpoint,
     name: Box<str>,
@@ -46,7 +45,7 @@ impl Introspection {
         };
         let form = [("token", token), ("token_type_hint", "access_token")];
         let answer = self.fetcher.post(&self.at, (&self.name, self.secret.expose()), &form).await?;
-        read_members(&answer.body).map_err(|_| answer.unusable("its answer is no JSON object".into()).into())
+        strict::members(&answer.body).ok_or_else(|| answer.unusable("its answer is no JSON object".into()).into())
     }
 }
 

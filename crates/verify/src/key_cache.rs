@@ -12,10 +12,10 @@ use futures_util::{
 
 use crate::{
     Rejection,
+    clock::Clocks,
     discovery::KeysAt,
     fetch::{Endpoint, FetchError, Fetcher},
     key_set::KeySet,
-    verifier::Clock,
 };
 
 /// Life of a set whose answer does not say one.
@@ -33,7 +33,7 @@ const LONGEST_PAUSE: Seconds = Seconds(30);
 pub(crate) struct Settings {
     pub(crate) at: KeysAt,
     pub(crate) fetcher: Fetcher,
-    pub(crate) clock: Clock,
+    pub(crate) clocks: Clocks,
     pub(crate) allowed: Box<[Algorithm]>,
     /// Time for which keys are kept beyond their life while the issuer is away.
     pub(crate) kept_for: Seconds,
@@ -46,10 +46,21 @@ pub(crate) struct KeyCache {
     plan: Mutex<Plan>,
 }
 
-struct Held {
+/// A set that was fetched.
+pub(crate) struct Held {
     keys: KeySet,
+    /// The set that this was made of.
+    set: JwkSet,
+    /// Another number for every other set.
+    pub(crate) generation: u64,
     since: UnixSeconds,
     life: Seconds,
+}
+
+/// The key that signed a token: the generation of its set, and its name there.
+pub(crate) struct Signer {
+    pub(crate) generation: u64,
+    pub(crate) kid: Option<Box<str>>,
 }
 
 /// A question under way; many may wait for whether it brought a set.
@@ -85,6 +96,11 @@ enum Age {
 }
 
 impl Held {
+    fn signer(&self, token: &Compact<'_>, algorithm: Algorithm) -> Result<Signer, Rejection> {
+        let kid = self.keys.check(token, algorithm)?.map(Into::into);
+        Ok(Signer { generation: self.generation, kid })
+    }
+
     fn age(&self, now: UnixSeconds, kept_for: Seconds) -> Age {
         let life = self.life.0;
         match (now - self.since).0 {
@@ -121,23 +137,23 @@ impl KeyCache {
         Arc::new(Self { settings, held: ArcSwapOption::empty(), plan: Mutex::default() })
     }
 
-    /// Whether one of the issuer's keys signed `token` by `algorithm`, which is the one that the token names.
-    pub(crate) async fn check(self: &Arc<Self>, token: &Compact<'_>, algorithm: Algorithm) -> Result<(), Rejection> {
+    /// Which of the issuer's keys signed `token` by `algorithm`, the one that the token names.
+    pub(crate) async fn check(
+        self: &Arc<Self>,
+        token: &Compact<'_>,
+        algorithm: Algorithm,
+    ) -> Result<Signer, Rejection> {
         let (held, just_asked) = self.current().await?;
-        let verdict = held.keys.check(token, algorithm);
-        if verdict != Err(Rejection::UnknownKey) || just_asked || token.header().kid.is_none() {
-            return verdict;
+        match held.signer(token, algorithm) {
+            Err(Rejection::UnknownKey) if !just_asked && token.header().kid.is_some() => {
+                self.ask_once_more().await?.signer(token, algorithm)
+            }
+            verdict => verdict,
         }
-        self.ask_once_more().await?.keys.check(token, algorithm)
-    }
-
-    /// Has a set that may be used, fetching it when there is none.
-    pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), Rejection> {
-        self.current().await.map(|_| ())
     }
 
     /// The set that may be used now, and whether the issuer was waited for to get it.
-    async fn current(self: &Arc<Self>) -> Result<(Arc<Held>, bool), Rejection> {
+    pub(crate) async fn current(self: &Arc<Self>) -> Result<(Arc<Held>, bool), Rejection> {
         let now = self.now();
         let held = self.held.load_full();
         match held.map(|held| (held.age(now, self.settings.kept_for), held)) {
@@ -203,9 +219,16 @@ impl KeyCache {
         let mut plan = self.plan();
         plan.flight = None;
         match fetched {
-            Ok((keys, life)) => {
+            Ok((set, life)) => {
+                let keys = KeySet::of(&set, &self.settings.allowed);
                 tracing::debug!(keys = keys.len(), life_s = life.0, "fetched the issuer's keys");
-                self.held.store(Some(Arc::new(Held { keys, since, life })));
+                // The same keys again are no reason to check tokens again.
+                let generation = self
+                    .held
+                    .load()
+                    .as_ref()
+                    .map_or(0, |old| if old.set == set { old.generation } else { old.generation.wrapping_add(1) });
+                self.held.store(Some(Arc::new(Held { keys, set, generation, since, life })));
                 plan.failures = 0;
                 plan.failed_at = None;
                 true
@@ -220,15 +243,15 @@ impl KeyCache {
         }
     }
 
-    async fn fetch(&self) -> Result<(KeySet, Seconds), FetchError> {
-        let Settings { at, fetcher, allowed, .. } = &self.settings;
+    async fn fetch(&self) -> Result<(JwkSet, Seconds), FetchError> {
+        let Settings { at, fetcher, .. } = &self.settings;
         let answer = match at {
             KeysAt::Given(place) => fetcher.get(place).await?,
-            KeysAt::Discovered(discovery) => {
+            KeysAt::Discovered(discovery, of) => {
                 let known = self.plan().found_at.clone();
                 let place = match known {
                     Some(place) => place,
-                    None => discovery.find(fetcher).await?,
+                    None => discovery.find(fetcher, *of).await?,
                 };
                 let answer = fetcher.get(&place).await?;
                 self.plan().found_at = Some(place);
@@ -237,11 +260,11 @@ impl KeyCache {
         };
         let set = JwkSet::parse(&answer.body).map_err(|why| answer.unusable(why.to_string()))?;
         let life = answer.good_for().unwrap_or(USUAL_LIFE).clamp(SHORTEST_LIFE, LONGEST_LIFE);
-        Ok((KeySet::of(&set, allowed), life))
+        Ok((set, life))
     }
 
     fn now(&self) -> UnixSeconds {
-        (self.settings.clock)()
+        self.settings.clocks.now()
     }
 
     fn is_away(&self) -> bool {

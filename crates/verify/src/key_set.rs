@@ -9,12 +9,19 @@ use crate::Rejection;
 const MAX_TRIED: usize = 4;
 
 /// Keys that are trusted.
-pub(crate) struct KeySet(Box<[Named]>);
+pub(crate) struct KeySet {
+    keys: Box<[Named]>,
+    /// Whether a token chooses among them by its `kid`.
+    by_kid: bool,
+}
 
 struct Named {
     kid: Option<Box<str>>,
     key: VerifyingKey,
 }
+
+/// A secret shared with the issuer, and its name there if it is known.
+pub(crate) type Shared = (Option<Box<str>>, VerifyingKey);
 
 impl KeySet {
     /// The keys of `set` that serve one of `allowed`. A key that does not say its algorithm gets the first of `allowed`
@@ -25,24 +32,24 @@ impl KeySet {
             None => allowed.iter().find_map(|algorithm| VerifyingKey::from_jwk_as(jwk, *algorithm).ok()),
         };
         let named = |jwk: &Jwk| parsed(jwk).map(|key| Named { kid: jwk.kid().map(Into::into), key });
-        Self(set.keys().iter().filter_map(named).collect())
+        Self { keys: set.keys().iter().filter_map(named).collect(), by_kid: true }
     }
 
     /// Secrets shared with the issuer; a token's `kid` means nothing to them.
-    pub(crate) fn shared(secrets: Vec<VerifyingKey>) -> Self {
-        Self(secrets.into_iter().map(|key| Named { kid: None, key }).collect())
+    pub(crate) fn shared(secrets: Vec<Shared>) -> Self {
+        Self { keys: secrets.into_iter().map(|(kid, key)| Named { kid, key }).collect(), by_kid: false }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
-    /// Whether one of them signed `token` by `algorithm`, which is the one that the token names.
-    pub(crate) fn check(&self, token: &Compact<'_>, algorithm: Algorithm) -> Result<(), Rejection> {
-        let kid = token.header().kid.as_deref();
+    /// Which of them signed `token` by `algorithm`, the one that the token names: its `kid`, if it has one.
+    pub(crate) fn check(&self, token: &Compact<'_>, algorithm: Algorithm) -> Result<Option<&str>, Rejection> {
+        let kid = token.header().kid.as_deref().filter(|_| self.by_kid);
         let named = |key: &&Named| kid.is_none() || key.kid.is_none() || key.kid.as_deref() == kid;
-        let mut found = self.0.iter().filter(named).peekable();
+        let mut found = self.keys.iter().filter(named).peekable();
         if found.peek().is_none() {
             return Err(Rejection::UnknownKey);
         }
@@ -50,8 +57,8 @@ impl KeySet {
         if found.peek().is_none() {
             return Err(Rejection::AlgorithmOfAnotherKey);
         }
-        if found.by_ref().take(MAX_TRIED).any(|named| token.verify_with(&named.key)) {
-            return Ok(());
+        if let Some(named) = found.by_ref().take(MAX_TRIED).find(|named| token.verify_with(&named.key)) {
+            return Ok(named.kid.as_deref());
         }
         // More keys than are tried: not the signature is known to be wrong, but the name is missing.
         Err(if found.next().is_some() { Rejection::UnknownKey } else { Rejection::BadSignature })

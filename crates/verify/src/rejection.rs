@@ -1,6 +1,9 @@
 //! Why a request is refused, and how that is told (RFC 6750 §3).
 
-use std::{borrow::Cow, fmt::Write};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
 
 use ficha_jose::Malformed;
 use ficha_types::ScopeSet;
@@ -40,6 +43,8 @@ pub enum Rejection {
     WrongIssuer,
     /// `aud` does not hold this API.
     WrongAudience,
+    /// `aud` names more than 256.
+    TooManyAudiences,
     /// `exp` is over.
     Expired,
     /// `nbf` is yet to come.
@@ -48,8 +53,14 @@ pub enum Rejection {
     IssuedInFuture,
     /// The token is good for something else.
     NotAnAccessToken(NotAccess),
+    /// The token is bound to a sender by `cnf`, and no proof is checked here.
+    SenderBound,
     /// The issuer says that the token is not active: revoked, expired, of another API, or never issued.
     Inactive,
+    /// The token was revoked, by itself or with everything of its client, its user or its issuer.
+    Revoked,
+    /// The key that signed the token was withdrawn.
+    KeyWithdrawn,
     /// The token does not hold all of these.
     InsufficientScope(ScopeSet),
     /// No row of the scope table allows this method and path.
@@ -58,6 +69,8 @@ pub enum Rejection {
     KeysUnavailable,
     /// The issuer could not be asked about the token.
     IntrospectionUnavailable,
+    /// Revocations have not arrived for longer than is allowed.
+    RevocationsUnavailable,
 }
 
 /// What gave a token away that is no access token.
@@ -97,15 +110,20 @@ impl Rejection {
             Self::BadSignature => "bad_signature",
             Self::WrongIssuer => "wrong_issuer",
             Self::WrongAudience => "wrong_audience",
+            Self::TooManyAudiences => "too_many_audiences",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
             Self::NotAnAccessToken(_) => "not_an_access_token",
+            Self::SenderBound => "sender_bound",
             Self::Inactive => "inactive",
+            Self::Revoked => "revoked",
+            Self::KeyWithdrawn => "key_withdrawn",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::NoRoute => "no_route",
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::RevocationsUnavailable => "revocations_unavailable",
         }
     }
 
@@ -170,6 +188,7 @@ impl Rejection {
             Self::BadSignature => "The signature of the token does not hold: it was altered, or is of another issuer.",
             Self::WrongIssuer => "The token is of another issuer than this API trusts.",
             Self::WrongAudience => "The token is for another API: ask for one with the audience of this API.",
+            Self::TooManyAudiences => "The token names more than 256 audiences: ask for one that is for this API.",
             Self::Expired => "The token has expired: get a new one.",
             Self::NotYetValid => "The token is not valid yet.",
             Self::IssuedInFuture => "The token was issued in the future: a clock is wrong.",
@@ -181,15 +200,21 @@ impl Rejection {
             }
             Self::NotAnAccessToken(NotAccess::IdToken) => "The token is an ID token: send the access token.",
             Self::NotAnAccessToken(NotAccess::Event) => "The token tells of an event: send an access token.",
+            Self::SenderBound => {
+                "The token is bound to its sender, and this API takes bearer tokens: ask for one without cnf."
+            }
             Self::Inactive => {
                 "The token is not active for this API: it was revoked, has expired, or is of another API."
             }
+            Self::Revoked => "The token was revoked: get a new one.",
+            Self::KeyWithdrawn => "The key that signed the token was withdrawn: get a new token.",
             Self::InsufficientScope(needed) => {
                 return format!("This operation needs a token with the scope {needed}.").into();
             }
             Self::NoRoute => "No token gives access to this method and path.",
             Self::KeysUnavailable => "The keys of the issuer can not be had at the moment: try again.",
             Self::IntrospectionUnavailable => "The issuer can not be asked about the token at the moment: try again.",
+            Self::RevocationsUnavailable => "Whether the token was revoked can not be known at the moment: try again.",
         })
     }
 
@@ -210,18 +235,30 @@ impl Rejection {
             | Self::BadSignature
             | Self::WrongIssuer
             | Self::WrongAudience
+            | Self::TooManyAudiences
             | Self::Expired
             | Self::NotYetValid
             | Self::IssuedInFuture
             | Self::NotAnAccessToken(_)
-            | Self::Inactive => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
+            | Self::SenderBound
+            | Self::Inactive
+            | Self::Revoked
+            | Self::KeyWithdrawn => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
             Self::InsufficientScope(_) | Self::NoRoute => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => {
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::RevocationsUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some("temporarily_unavailable"))
             }
         }
     }
 }
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.description())
+    }
+}
+
+impl std::error::Error for Rejection {}
 
 impl From<Malformed> for Rejection {
     fn from(why: Malformed) -> Self {
@@ -255,6 +292,7 @@ mod tests {
             R::BadSignature,
             R::WrongIssuer,
             R::WrongAudience,
+            R::TooManyAudiences,
             R::Expired,
             R::NotYetValid,
             R::IssuedInFuture,
@@ -262,11 +300,15 @@ mod tests {
             R::NotAnAccessToken(NotAccess::TokenUse),
             R::NotAnAccessToken(NotAccess::IdToken),
             R::NotAnAccessToken(NotAccess::Event),
+            R::SenderBound,
             R::Inactive,
+            R::Revoked,
+            R::KeyWithdrawn,
             R::InsufficientScope("a:b!'{} c".parse().unwrap()),
             R::NoRoute,
             R::KeysUnavailable,
             R::IntrospectionUnavailable,
+            R::RevocationsUnavailable,
         ]
     }
 

@@ -6,7 +6,7 @@ use ficha_types::{Seconds, UnixSeconds};
 use serde_json::{Map, Value};
 
 use crate::{
-    Claims, NotAccess, Rejection,
+    NotAccess, Rejection,
     claims::{Checked, instant, scopes},
 };
 
@@ -16,7 +16,19 @@ pub(crate) struct Rules {
     pub(crate) audience: Box<str>,
     pub(crate) leeway: Seconds,
     pub(crate) only_at_jwt: bool,
+    pub(crate) sender_bound: bool,
 }
+
+/// When a token is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) expires_at: Option<UnixSeconds>,
+    pub(crate) not_before: Option<UnixSeconds>,
+    pub(crate) issued_at: Option<UnixSeconds>,
+}
+
+/// Audiences that one token may name: more is no token that anybody issues, but one that makes work.
+const MAX_AUDIENCES: usize = 256;
 
 /// Whether the token's header already said that it is an access token (RFC 9068 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +66,30 @@ impl Rules {
         members: Map<String, Value>,
         witness: Witness,
         now: UnixSeconds,
-    ) -> Result<Claims, Rejection> {
+    ) -> Result<Checked, Rejection> {
         self.check_issuer(members.get("iss"), witness)?;
         self.check_audience(members.get("aud"))?;
         check_kind(&members, witness)?;
-        let (expires_at, issued_at) = self.check_times(&members, witness, now)?;
+        self.check_binding(&members, witness)?;
+        let times = read_times(&members, witness)?;
+        self.check_times(&times, now)?;
         let scopes = scopes(&members)?;
-        Ok(Claims::new(Checked { issuer: Arc::clone(&self.issuer), scopes, expires_at, issued_at, members }))
+        Ok(Checked { issuer: Arc::clone(&self.issuer), scopes, times, members, traits: None })
+    }
+
+    /// Whether a token of these times is valid `now`.
+    pub(crate) fn check_times(&self, times: &Times, now: UnixSeconds) -> Result<(), Rejection> {
+        // RFC 7519 §4.1.4: not on the instant itself either.
+        if times.expires_at.is_some_and(|exp| exp + self.leeway <= now) {
+            return Err(Rejection::Expired);
+        }
+        if times.not_before.is_some_and(|nbf| nbf > now + self.leeway) {
+            return Err(Rejection::NotYetValid);
+        }
+        if times.issued_at.is_some_and(|iat| iat > now + self.leeway) {
+            return Err(Rejection::IssuedInFuture);
+        }
+        Ok(())
     }
 
     fn check_issuer(&self, iss: Option<&Value>, witness: Witness) -> Result<(), Rejection> {
@@ -76,35 +105,34 @@ impl Rules {
     fn check_audience(&self, aud: Option<&Value>) -> Result<(), Rejection> {
         let aud = aud.ok_or(Rejection::MissingClaim("aud"))?;
         let ours = |value: &Value| value.as_str().is_some_and(|text| text == &*self.audience);
-        if ours(aud) || aud.as_array().is_some_and(|list| list.iter().any(ours)) {
-            Ok(())
-        } else {
-            Err(Rejection::WrongAudience)
+        match aud.as_array() {
+            Some(list) if list.len() > MAX_AUDIENCES => Err(Rejection::TooManyAudiences),
+            Some(list) if list.iter().any(ours) => Ok(()),
+            None if ours(aud) => Ok(()),
+            _ => Err(Rejection::WrongAudience),
         }
     }
 
-    fn check_times(
-        &self,
-        members: &Map<String, Value>,
-        witness: Witness,
-        now: UnixSeconds,
-    ) -> Result<(Option<UnixSeconds>, Option<UnixSeconds>), Rejection> {
-        let [exp, nbf, iat] = [instant(members, "exp")?, instant(members, "nbf")?, instant(members, "iat")?];
-        if exp.is_none() && witness != Witness::Issuer {
-            return Err(Rejection::MissingClaim("exp"));
+    /// Refuses a token that is good only with a proof of possession (RFC 7800 §3.1): who sends it without one may have
+    /// stolen it.
+    fn check_binding(&self, members: &Map<String, Value>, witness: Witness) -> Result<(), Rejection> {
+        let is_dpop = |kind: &Value| kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("DPoP"));
+        // RFC 9449 §6.2: an introspection may say it by the type alone.
+        let by_type = witness == Witness::Issuer && members.get("token_type").is_some_and(is_dpop);
+        if !self.sender_bound && (members.contains_key("cnf") || by_type) {
+            return Err(Rejection::SenderBound);
         }
-        // RFC 7519 §4.1.4: not on the instant itself either.
-        if exp.is_some_and(|exp| exp + self.leeway <= now) {
-            return Err(Rejection::Expired);
-        }
-        if nbf.is_some_and(|nbf| nbf > now + self.leeway) {
-            return Err(Rejection::NotYetValid);
-        }
-        if iat.is_some_and(|iat| iat > now + self.leeway) {
-            return Err(Rejection::IssuedInFuture);
-        }
-        Ok((exp, iat))
+        Ok(())
     }
+}
+
+fn read_times(members: &Map<String, Value>, witness: Witness) -> Result<Times, Rejection> {
+    let [expires_at, not_before, issued_at] =
+        [instant(members, "exp")?, instant(members, "nbf")?, instant(members, "iat")?];
+    if expires_at.is_none() && witness != Witness::Issuer {
+        return Err(Rejection::MissingClaim("exp"));
+    }
+    Ok(Times { expires_at, not_before, issued_at })
 }
 
 /// Refuses what says of itself that it is something else.

@@ -1,11 +1,13 @@
 //! The issuer is asked about each token.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ficha_verify::{NotAccess, Rejection, Verifier};
 use serde_json::{Value, json};
 
 use crate::{
-    issuer::{AUDIENCE, Issuer, Mood},
+    issuer::{AUDIENCE, Issuer, Mood, Passed},
     vouch::{claims, set, with},
 };
 
@@ -62,6 +64,8 @@ async fn what_the_issuer_says_is_checked_too() {
         (json!({"iss": "https://other.example"}), Rejection::WrongIssuer),
         (json!({"exp": issuer.clock.now() - 30}), Rejection::Expired),
         (json!({"token_use": "refresh_token"}), Rejection::NotAnAccessToken(NotAccess::TokenUse)),
+        (json!({"cnf": {"jkt": "x"}}), Rejection::SenderBound),
+        (json!({"token_type": "DPoP"}), Rejection::SenderBound),
     ] {
         says(&issuer, &members);
         assert_eq!(verifier.verify("token").await.unwrap_err(), why, "{members}");
@@ -94,4 +98,48 @@ async fn a_token_too_long_is_not_sent() {
     let (issuer, verifier) = started().await;
     assert_eq!(verifier.verify(&"x".repeat(64 * 1024 + 1)).await.unwrap_err(), Rejection::TooLong);
     assert_eq!(issuer.introspections(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_stands_for_a_second_where_that_is_set() {
+    let issuer = Issuer::start(set(&[])).await;
+    let passed = Passed::default();
+    let builder = issuer.builder().introspection(&format!("{}/introspect", issuer.url), "a", "s".to_owned());
+    let builder = builder.introspection_cache(Duration::from_secs(1)).passed(passed.reading());
+    let verifier = builder.build().unwrap();
+    says(&issuer, &json!({}));
+    for _ in 0..3 {
+        assert!(verifier.verify("token").await.is_ok());
+        passed.advance(333);
+    }
+    assert_eq!(issuer.introspections(), 1);
+    passed.advance(1);
+    *issuer.state.introspected.lock().unwrap() = json!({"active": false});
+    assert_eq!(verifier.verify("token").await.unwrap_err(), Rejection::Inactive);
+    // A refusal is never kept.
+    assert_eq!(verifier.verify("token").await.unwrap_err(), Rejection::Inactive);
+    assert_eq!(issuer.introspections(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_stand_beyond_the_end_of_the_token() {
+    let issuer = Issuer::start(set(&[])).await;
+    let passed = Passed::default();
+    let builder = issuer.builder().introspection(&format!("{}/introspect", issuer.url), "a", "s".to_owned());
+    let builder = builder.introspection_cache(Duration::from_secs(1)).passed(passed.reading());
+    let verifier = builder.build().unwrap();
+    says(&issuer, &json!({"exp": issuer.clock.now()}));
+    assert!(verifier.verify("token").await.is_ok());
+    issuer.clock.advance(30);
+    assert_eq!(verifier.verify("token").await.unwrap_err(), Rejection::Expired);
+    assert_eq!(issuer.introspections(), 1);
+}
+
+#[tokio::test]
+async fn without_a_word_every_token_is_asked_about() {
+    let (issuer, verifier) = started().await;
+    for _ in 0..3 {
+        assert!(verifier.verify("token").await.is_ok());
+    }
+    assert_eq!(issuer.introspections(), 3);
 }

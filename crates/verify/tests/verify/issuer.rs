@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -42,6 +43,23 @@ impl TestClock {
     pub(crate) fn reading(&self) -> impl Fn() -> UnixSeconds + Send + Sync + 'static {
         let clock = self.clone();
         move || UnixSeconds(clock.now())
+    }
+}
+
+/// Time that passes when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct Passed(Arc<AtomicI64>);
+
+impl Passed {
+    pub(crate) fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, SeqCst);
+    }
+    pub(crate) fn milliseconds(&self) -> i64 {
+        self.0.load(SeqCst)
+    }
+    pub(crate) fn reading(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
+        let passed = self.clone();
+        move || Duration::from_millis(u64::try_from(passed.milliseconds()).unwrap())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use ficha_verify::{Rejection, Verifier};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -21,6 +22,11 @@ use crate::{
 
 /// An issuer behind TLS on localhost: its URL, and the certificate of the authority that vouches for it.
 async fn start() -> (String, String) {
+    serve(app(Shared::new(set(&["k"])))).await
+}
+
+/// Serves `routes` behind TLS on localhost.
+pub(crate) async fn serve(routes: Router) -> (String, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -35,7 +41,6 @@ async fn start() -> (String, String) {
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let routes = app(Shared::new(set(&["k"])));
     tokio::spawn(async move {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         while let Ok((stream, _)) = listener.accept().await {

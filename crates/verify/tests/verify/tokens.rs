@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_jose::{SigningKey, jws};
-use ficha_verify::{Algorithm, BuildError, JwkSet, Malformed, Rejection, Seconds, UnixSeconds, Verifier};
+use ficha_verify::{Algorithm, BuildError, FeedOptions, JwkSet, Malformed, Rejection, Seconds, UnixSeconds, Verifier};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -213,16 +213,57 @@ async fn a_large_or_deep_token_does_no_harm() {
     assert_eq!(verifier.verify(&by(&deep(100_000))).await.unwrap_err(), Rejection::TooLong);
     assert_eq!(verifier.verify(&"x".repeat(64 * 1024 + 1)).await.unwrap_err(), Rejection::TooLong);
 
-    let mut audiences: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
     let many = |list: &[String]| token("ES256", &with(claims(ISSUER), &json!({ "aud": list })));
+    let mut audiences: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
     assert_eq!(verifier.verify(&many(&audiences)).await.unwrap_err(), Rejection::TooLong);
-    audiences.truncate(5_000);
-    assert_eq!(verifier.verify(&many(&audiences)).await.unwrap_err(), Rejection::WrongAudience);
+    // So short, ten thousand pass the size.
+    let shortest = token("ES256", &with(claims(ISSUER), &json!({ "aud": vec![""; 10_000] })));
+    assert_eq!(verifier.verify(&shortest).await.unwrap_err(), Rejection::TooManyAudiences);
+    audiences.truncate(255);
     audiences.push(AUDIENCE.into());
     assert!(verifier.verify(&many(&audiences)).await.is_ok());
-    // So short, ten thousand pass the size and are looked through.
-    let shortest = token("ES256", &with(claims(ISSUER), &json!({ "aud": vec![""; 10_000] })));
-    assert_eq!(verifier.verify(&shortest).await.unwrap_err(), Rejection::WrongAudience);
+    audiences.push(AUDIENCE.into());
+    assert_eq!(verifier.verify(&many(&audiences)).await.unwrap_err(), Rejection::TooManyAudiences);
+}
+
+#[tokio::test]
+async fn a_member_twice_is_refused_at_any_depth() {
+    let (verifier, _) = knows_all();
+    let text = claims(ISSUER).to_string();
+    for more in [r#","x":{"a":1,"a":1}}"#, r#","x":[{"a":1,"b":2,"a":3}]}"#, r#","sub":"user-1"}"#] {
+        let payload = text.replacen('}', "", 1) + more;
+        let token = jws::compact(br#"{"alg":"ES256","kid":"ES256"}"#, payload.as_bytes(), es256()).unwrap();
+        assert_eq!(verifier.verify(&token).await.unwrap_err(), Rejection::MalformedClaims, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_a_token_brings_along_mean_nothing() {
+    let (verifier, _) = knows_all();
+    let (forger, _) = SigningKey::generate(Algorithm::Es256, 2048).unwrap();
+    let own = serde_json::to_value(forger.public_jwk("ES256").unwrap()).unwrap();
+    for extra in [
+        json!({ "jwk": own }),
+        json!({"jku": "https://evil.example/jwks"}),
+        json!({"x5u": "https://evil.example"}),
+        json!({"x5c": ["AA=="]}),
+    ] {
+        let header = with(json!({"alg": "ES256", "kid": "ES256"}), &extra);
+        let refused = verifier.verify(&signed(&header, &claims(ISSUER), &forger)).await.unwrap_err();
+        assert_eq!(refused, Rejection::BadSignature, "{extra}");
+        assert!(verifier.verify(&signed(&header, &claims(ISSUER), es256())).await.is_ok(), "{extra}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_bound_to_its_sender_is_no_bearer_token() {
+    let bound = json!({"cnf": {"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}});
+    assert_eq!(verdict(bound.clone()).await, Err(Rejection::SenderBound));
+    assert_eq!(verdict(json!({"cnf": {"jkt": "x"}})).await, Err(Rejection::SenderBound));
+    assert_eq!(verdict(json!({"cnf": []})).await, Err(Rejection::SenderBound));
+    let takes_it = Verifier::builder(ISSUER, AUDIENCE).clock(|| UnixSeconds(NOON)).keys(crate::vouch::set(&["k"]));
+    let takes_it = takes_it.accept_sender_bound().build().unwrap();
+    assert!(takes_it.verify(&token("k", &with(claims(ISSUER), &bound))).await.is_ok());
 }
 
 #[tokio::test]
@@ -318,6 +359,24 @@ fn what_does_not_fit_is_refused_before_a_token_meets_it() {
         );
     }
     assert!(matches!(Verifier::builder("accounts", AUDIENCE).build(), Err(BuildError::Url { .. })));
+    let cached = |seconds| builder().introspection_cache(std::time::Duration::from_secs(seconds));
+    let asked = |seconds| cached(seconds).introspection("https://issuer.example/i", "a", String::new());
+    assert!(asked(1).build().is_ok());
+    assert!(matches!(asked(2).build(), Err(BuildError::IntrospectionCache(_))));
+    assert!(matches!(cached(1).keys(set()).build(), Err(BuildError::NothingIntrospected)));
+    let feed = || FeedOptions::with_secret("a", "s".to_owned());
+    assert!(asked(300).follow(feed()).build().is_ok());
+    assert!(matches!(asked(301).follow(feed()).build(), Err(BuildError::IntrospectionCache(_))));
+    let stale = |seconds| builder().follow(feed().allow_stale_for(Seconds(seconds))).build();
+    assert!(stale(0).is_ok() && stale(86_400).is_ok());
+    assert!(matches!(stale(86_401), Err(BuildError::StaleFor(_))));
+    assert!(matches!(stale(-1), Err(BuildError::StaleFor(_))));
+    for (feed_url, keys_url) in
+        [("http://issuer.example/f", "https://issuer.example/k"), ("https://issuer.example/f", "k")]
+    {
+        let refused = builder().follow(feed().at(feed_url, keys_url)).build();
+        assert!(matches!(refused, Err(BuildError::Url { .. })), "{feed_url} {keys_url}");
+    }
     for pem in [&b""[..], b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
         assert!(matches!(builder().root_ca_pem(pem).build(), Err(BuildError::RootCa(_) | BuildError::HttpClient(_))));
     }
