@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ficha_core::ports::{BoxFuture, Clock, Entropy};
-use ficha_types::UnixSeconds;
+use ficha_types::{UnixMillis, UnixSeconds};
 
 /// The machine's clock.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ fn since_epoch() -> Duration {
 impl Clock for SystemClock {
     fn now(&self) -> UnixSeconds {
         UnixSeconds(i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX))
+    }
+
+    fn now_ms(&self) -> UnixMillis {
+        UnixMillis(i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX))
     }
 
     fn monotonic(&self) -> Duration {

@@ -11,19 +11,27 @@ use serde::de::DeserializeOwned;
 /// A statement as both engines take it, its parameters written `$1`, `$2` ..
 pub(crate) struct Query {
     text: &'static str,
+    /// How SQLite takes it, where that is another text.
+    of_sqlite: Option<&'static str>,
     question: OnceLock<Box<str>>,
 }
 
 impl Query {
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { text, question: OnceLock::new() }
+        Self { text, of_sqlite: None, question: OnceLock::new() }
+    }
+
+    /// One that the engines don't take in the same words, with the same parameters and columns.
+    pub(crate) const fn by_engine(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { text: postgres, of_sqlite: Some(sqlite), question: OnceLock::new() }
     }
 
     /// With `?1` for `$1`: SQLite numbers `$n` by first appearance, so that `$2 … $1` would be bound the wrong way round.
     pub(crate) fn question_marks(&self) -> &str {
         self.question.get_or_init(|| {
-            let mut rest = self.text.chars().peekable();
-            let mut out = String::with_capacity(self.text.len());
+            let text = self.of_sqlite.unwrap_or(self.text);
+            let mut rest = text.chars().peekable();
+            let mut out = String::with_capacity(text.len());
             while let Some(c) = rest.next() {
                 let parameter = c == '$' && rest.peek().is_some_and(char::is_ascii_digit);
                 out.push(if parameter { '?' } else { c });

@@ -7,5 +7,4 @@ mod backend;
 mod queries;
 mod sqlite;
 
-pub use queries::changes::ChangeRow;
 pub use sqlite::{OpenError, OpenFailure, OpenOptions, SqliteStore};

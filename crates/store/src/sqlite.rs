@@ -17,15 +17,11 @@ use std::{
 };
 
 use ficha_core::ports::{BoxFuture, StoreError};
-use ficha_types::IssuerName;
 use futures_util::FutureExt;
 pub use open::{OpenError, OpenFailure};
 
 use self::{connection::Recipe, queue::Queue, readers::Readers, session::SqliteSession, writer::Writer};
-use crate::{
-    backend::Failure,
-    queries::changes::{self, ChangeRow},
-};
+use crate::backend::Failure;
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -82,18 +78,6 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// At most `limit` changes of an issuer after number `after`, in order. Those of the last day are kept.
-    #[must_use]
-    pub fn changes_since<'a>(
-        &'a self,
-        issuer: &'a IssuerName,
-        after: i64,
-        limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<ChangeRow>, StoreError>> {
-        let issuer = issuer.clone();
-        self.read(move |session| at_once(changes::since(session, &issuer, after, limit)))
     }
 
     /// Runs a step on the writer's thread; answers when it is durable.

@@ -7,15 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ficha_core::ports::{ClientStore, OperatorStore, Standing, StoreError, TokenStore, Trade, UpkeepStore};
-use ficha_store::{ChangeRow, OpenError, OpenFailure, OpenOptions, SqliteStore};
+use ficha_core::ports::{
+    ClientStore, FeedStore, OperatorStore, Place, Standing, StoreError, TokenStore, Trade, UpkeepStore,
+};
+use ficha_store::{OpenError, OpenFailure, OpenOptions, SqliteStore};
 use ficha_testkit::{
     store_suite,
-    store_suite::samples::{
-        NOON, advanced, app, cards, client, founded, last_change, mark_of_app, revocation, token, used,
-    },
+    store_suite::samples::{NOON, advanced, app, cards, client, founded, last_change, revocation, token, used},
 };
-use ficha_types::Seconds;
+use ficha_types::{NodeName, Seconds};
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -64,6 +64,19 @@ store_suite!(
     families::a_longer_use_keeps_a_family_longer,
     families::a_token_that_expired_meanwhile_gets_its_successor_again_and_is_not_used_any_more,
     families::families_of_two_issuers_are_apart,
+    feed::changes_are_read_in_order_after_a_number,
+    feed::every_kind_of_change_tells_what_it_was,
+    feed::a_family_that_ended_tells_its_api_and_when_its_last_token_is_over,
+    feed::a_replaced_live_token_tells_which_one_it_was,
+    feed::a_mark_that_was_folded_tells_its_moment,
+    feed::racing_changes_are_numbered_without_gaps,
+    feed::a_change_is_seen_with_all_before_it,
+    feed::counters_are_the_last_numbers_of_those_that_were_asked_for,
+    feed::the_directory_counts_declarations_of_issuers_and_nothing_else,
+    feed::a_node_that_beats_is_live_until_it_has_been_silent_for_too_long,
+    feed::how_far_live_nodes_have_come_is_told,
+    feed::a_duty_is_one_nodes_until_it_is_over,
+    feed::what_was_changed_before_a_day_is_known_to_be_missing,
     live::the_first_offer_is_kept_and_read_back_whole,
     live::a_live_token_is_found_by_its_whole_key,
     live::of_many_racing_offers_one_is_kept_and_all_answer_it,
@@ -409,27 +422,18 @@ async fn the_log_stays_bounded_and_shrinks_when_a_reader_lets_go() {
 }
 
 #[tokio::test]
-async fn changes_are_read_in_order_after_a_number() {
+async fn a_node_that_was_silent_for_too_long_is_not_live() {
     let (store, _folder) = empty_sqlite().await;
-    let (issuer, other) = (founded(&store, "acme").await, founded(&store, "other").await);
-    store.mark(&other, &mark_of_app(NOON), NOON).await.unwrap();
-    store.revoke_token(&issuer, &revocation(1), NOON + Seconds(5), 100).await.unwrap();
-    store.revoke_family(&issuer, &used(1, 0), NOON + Seconds(6)).await.unwrap();
-    let change = |number, kind: &str, subject: &str, after| ChangeRow {
-        number,
-        kind: kind.into(),
-        subject: subject.into(),
-        at: NOON + Seconds(after),
-    };
-    let expected = [
-        change(2, "api", "cards", 0),
-        change(3, "client", "app", 0),
-        change(4, "token", revocation(1).id.as_str(), 5),
-        change(5, "family", used(1, 0).family.as_str(), 6),
-    ];
-    assert_eq!(store.changes_since(&issuer, 1, 100).await.unwrap(), expected);
-    assert_eq!(store.changes_since(&issuer, 1, 2).await.unwrap(), expected[..2]);
-    assert_eq!(store.changes_since(&other, 3, 100).await.unwrap(), [change(4, "mark_client", "app", 0)]);
+    let issuer = founded(&store, "acme").await;
+    let (silent, other): (NodeName, NodeName) = ("silent".parse().unwrap(), "other".parse().unwrap());
+    store.beat(&silent, NOON.into()).await.unwrap();
+    store.confirm(&silent, &[Place { issuer: issuer.clone(), change: 3 }]).await.unwrap();
+    let last = NOON + Seconds(9);
+    assert_eq!(store.beat(&other, last.into()).await.unwrap().live, [other.clone(), silent.clone()]);
+    assert_eq!(store.confirmations(&issuer, last.into()).await.unwrap().len(), 1);
+    let late = NOON + Seconds(10);
+    assert_eq!(store.beat(&other, late.into()).await.unwrap().live, [other]);
+    assert_eq!(store.confirmations(&issuer, late.into()).await.unwrap(), []);
 }
 
 #[tokio::test]

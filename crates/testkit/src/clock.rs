@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ficha_core::ports::{BoxFuture, Clock};
-use ficha_types::UnixSeconds;
+use ficha_types::{UnixMillis, UnixSeconds};
 use tokio::sync::watch;
 
 /// Stands still until it is turned; whoever waits for a moment goes on when it is reached.
@@ -41,6 +41,10 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> UnixSeconds {
         seconds(*self.0.borrow())
+    }
+
+    fn now_ms(&self) -> UnixMillis {
+        UnixMillis(i64::try_from(self.0.borrow().wall.as_millis()).unwrap_or(i64::MAX))
     }
 
     fn monotonic(&self) -> Duration {

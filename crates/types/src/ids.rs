@@ -17,6 +17,11 @@ word! {
     IssuerName, "issuer name", "1 to 63 characters of a-z, 0-9 and '-', not beginning with '-'", slug
 }
 word! {
+    /// Name of one node, of one start of it: 1 to 128 of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`.
+    NodeName, "node name", "1 to 128 characters of A-Z, a-z, 0-9, '-', '_' and '.'",
+    |s| (1..=128).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+word! {
     /// Name of a dialect, as its file is called: 1 to 63 of `a-z`, `0-9` and `-`.
     DialectName, "dialect name", "1 to 63 characters of a-z, 0-9 and '-', not beginning with '-'", slug
 }

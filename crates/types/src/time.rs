@@ -15,6 +15,19 @@ use crate::BadWord;
 #[serde(transparent)]
 pub struct UnixSeconds(pub i64);
 
+/// An instant where whole seconds are too coarse: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// In whole seconds, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> UnixSeconds {
+        UnixSeconds(self.0.div_euclid(1000))
+    }
+}
+
 /// A span of whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -65,6 +78,12 @@ impl fmt::Display for UnixSeconds {
     }
 }
 
+impl From<UnixSeconds> for UnixMillis {
+    fn from(seconds: UnixSeconds) -> Self {
+        Self(seconds.0.saturating_mul(1000))
+    }
+}
+
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}s", self.0)
@@ -96,6 +115,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_down_to_seconds_before_1970_too() {
+        assert_eq!([1999, 2000, -1].map(|ms| UnixMillis(ms).seconds()), [1, 2, -1].map(UnixSeconds));
+        assert_eq!(UnixMillis::from(UnixSeconds(7)), UnixMillis(7000));
+    }
 
     #[test]
     fn a_span_is_a_whole_number_and_its_unit() {

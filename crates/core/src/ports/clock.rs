@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ficha_types::UnixSeconds;
+use ficha_types::{UnixMillis, UnixSeconds};
 
 use super::BoxFuture;
 
@@ -10,6 +10,8 @@ use super::BoxFuture;
 pub trait Clock: Send + Sync {
     /// Now, in whole seconds, rounded down.
     fn now(&self) -> UnixSeconds;
+    /// Now, in milliseconds, rounded down.
+    fn now_ms(&self) -> UnixMillis;
     /// Time since some fixed moment, never going back: for measuring spans.
     fn monotonic(&self) -> Duration;
     /// Resolves when `now()` is at least `moment`.

@@ -52,6 +52,8 @@ pub struct FamilyUse {
     pub client: ClientId,
     /// The user of the grant, if there was one.
     pub user: Option<Subject>,
+    /// The API that its tokens are for.
+    pub api: ApiName,
     /// The step of the token that is used: 0 creates the family's row.
     pub step: i64,
     /// For how long after its use the predecessor gets the same successor again.

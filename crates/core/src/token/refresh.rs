@@ -87,6 +87,7 @@ impl Spent {
             family: facts.family.clone(),
             client: facts.client.clone(),
             user: facts.user.clone(),
+            api: facts.api.clone(),
             step: facts.step,
             retry_window: self.retry_window,
             only_repeat: self.only_repeat,

@@ -51,6 +51,7 @@ pub async fn revoke_token(
             family: facts.family.clone(),
             client: facts.client,
             user: facts.user,
+            api: facts.api,
             step: facts.step,
             retry_window: Seconds(0),
             only_repeat: false,

@@ -1,7 +1,7 @@
 //! Clients.
 
 use ficha_core::{
-    ports::{ClientRow, Page},
+    ports::{ClientRow, Fact, Page},
     records::Client,
 };
 use ficha_types::{ApiName, ClientId, IssuerName, UnixSeconds};
@@ -69,11 +69,7 @@ pub(crate) async fn some<S: Session>(
 }
 
 /// Makes or replaces a client; with another policy its live tokens end.
-pub(super) async fn put<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    client: &'a Client,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn put<S: Session>(session: &mut S, issuer: &IssuerName, client: &Client) -> Result<Change, Failure> {
     let name = client.id.as_str();
     names::take(session, issuer, Name { text: name, kind: "client", owner: name }).await?;
     let before = session.first(&POLICY, &[text(issuer), text(&client.id)], |row| row.int(0)).await?;
@@ -83,18 +79,14 @@ pub(super) async fn put<'a, S: Session>(
     let record = json(client)?;
     let values = [text(issuer), text(&client.id), Value::Int(client.policy), text(&record)];
     session.run(&PUT, &values).await?;
-    Ok(Change::declared("client", &client.id))
+    Ok(Change::declared(Fact::Client(client.id.clone())))
 }
 
 /// Takes a client away, with its live tokens. Its marks stay: they outlive it for its tokens' sake.
-pub(super) async fn remove<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    id: &'a ClientId,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn remove<S: Session>(session: &mut S, issuer: &IssuerName, id: &ClientId) -> Result<Change, Failure> {
     session.run(&REMOVE, &[text(issuer), text(id)]).await?;
     names::leave(session, issuer, id.as_str(), "client").await?;
     operator::forget_secret_uses(session, issuer, Value::Text(id.as_str())).await?;
     tokens::end(session, issuer, Ends::Client(id), EVER).await?;
-    Ok(Change::declared("client", id))
+    Ok(Change::declared(Fact::Client(id.clone())))
 }

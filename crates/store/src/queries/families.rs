@@ -1,6 +1,6 @@
 //! Families of refresh tokens.
 
-use ficha_core::ports::{FamilyUse, Standing, Trade};
+use ficha_core::ports::{Fact, FamilyUse, Standing, Trade};
 use ficha_types::{FamilyId, IssuerName, UnixSeconds};
 
 use super::changes::{self, Change};
@@ -13,8 +13,8 @@ const REPLAYED: i64 = 2;
 const KEEP_STEP: i64 = 3600;
 
 static BEGIN: Query = Query::new(
-    "INSERT INTO families (issuer, family, client, sub, step, used_at, ended, keep_until) \
-     VALUES ($1, $2, $3, $4, 1, $5, 0, $6) ON CONFLICT (issuer, family) DO NOTHING RETURNING step",
+    "INSERT INTO families (issuer, family, client, sub, step, used_at, ended, keep_until, api) \
+     VALUES ($1, $2, $3, $4, 1, $5, 0, $6, $7) ON CONFLICT (issuer, family) DO NOTHING RETURNING step",
 );
 static MOVE: Query = Query::new(
     "UPDATE families SET step = step + 1, used_at = $4 \
@@ -26,13 +26,13 @@ static MOVE_AND_KEEP: Query = Query::new(
 );
 static STATE: Query = Query::new("SELECT step, used_at, ended FROM families WHERE issuer = $1 AND family = $2");
 static REPLAY: Query =
-    Query::new("UPDATE families SET ended = 2 WHERE issuer = $1 AND family = $2 AND ended = 0 RETURNING family");
+    Query::new("UPDATE families SET ended = 2 WHERE issuer = $1 AND family = $2 AND ended = 0 RETURNING keep_until");
 static REVOKE: Query = Query::new(
-    "INSERT INTO families (issuer, family, client, sub, step, used_at, ended, keep_until) \
-     VALUES ($1, $2, $3, $4, $5, $6, 1, $7) ON CONFLICT (issuer, family) DO UPDATE SET \
+    "INSERT INTO families (issuer, family, client, sub, step, used_at, ended, keep_until, api) \
+     VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (issuer, family) DO UPDATE SET \
      ended = CASE WHEN families.ended = 0 THEN 1 ELSE families.ended END, \
      keep_until = CASE WHEN families.keep_until < excluded.keep_until THEN excluded.keep_until ELSE families.keep_until END \
-     WHERE families.ended = 0 OR families.keep_until < excluded.keep_until RETURNING family",
+     WHERE families.ended = 0 OR families.keep_until < excluded.keep_until RETURNING keep_until",
 );
 static ENDED: Query = Query::new("SELECT 1 FROM families WHERE issuer = $1 AND family = $2 AND ended > 0");
 
@@ -68,8 +68,9 @@ pub(crate) async fn trade<S: Session>(
     if used.step == state.step - 1 && now <= state.used_at + used.retry_window {
         return Ok(Trade::Repeated { used_at: state.used_at });
     }
-    if any(session, &REPLAY, &[text(issuer), text(&used.family)]).await? {
-        changes::add(session, issuer, &[Change::of("family", used.family.as_str())], now).await?;
+    let ended = session.first(&REPLAY, &[text(issuer), text(&used.family)], |row| instant(row, 0)).await?;
+    if let Some(until) = ended {
+        changes::add(session, issuer, &[change(used, until)], now).await?;
     }
     Ok(Trade::Replayed)
 }
@@ -84,7 +85,8 @@ async fn moved<S: Session>(
     let (issuer, family) = (text(issuer), text(&used.family));
     let (now, keep) = (Value::Int(now.0), keep_until(used));
     if used.step == 0 {
-        let values = [issuer, family, text(&used.client), text_or_null(used.user.as_ref()), now, keep];
+        let (client, sub) = (text(&used.client), text_or_null(used.user.as_ref()));
+        let values = [issuer, family, client, sub, now, keep, text(&used.api)];
         return any(session, &BEGIN, &values).await;
     }
     let values = [issuer, family, Value::Int(used.step), now, keep];
@@ -106,11 +108,17 @@ pub(crate) async fn revoke<S: Session>(
         Value::Int(used.step),
         Value::Int(now.0),
         keep_until(used),
+        text(&used.api),
     ];
-    if any(session, &REVOKE, &values).await? {
-        changes::add(session, issuer, &[Change::of("family", used.family.as_str())], now).await?;
+    if let Some(until) = session.first(&REVOKE, &values, |row| instant(row, 0)).await? {
+        changes::add(session, issuer, &[change(used, until)], now).await?;
     }
     Ok(())
+}
+
+/// What the end of a family is in the feed.
+fn change(used: &FamilyUse, until: UnixSeconds) -> Change {
+    Change::of(Fact::Family { id: used.family.clone(), api: Some(used.api.clone()), until })
 }
 
 /// Whether a family was revoked.

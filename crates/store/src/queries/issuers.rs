@@ -1,7 +1,7 @@
 //! Issuers, where they answer, and their APIs.
 
 use ficha_core::{
-    ports::IssuerRows,
+    ports::{Fact, IssuerRows},
     records::{Api, Issuer, Marked},
 };
 use ficha_types::{ApiName, BaseUrl, IssuerName, Port};
@@ -57,11 +57,7 @@ pub(crate) async fn one<S: Session>(session: &mut S, name: &IssuerName) -> Resul
 }
 
 /// Makes or replaces an issuer's declaration.
-pub(super) async fn put<'a, S: Session>(
-    session: &mut S,
-    name: &IssuerName,
-    issuer: &'a Issuer,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn put<S: Session>(session: &mut S, name: &IssuerName, issuer: &Issuer) -> Result<Change, Failure> {
     if issuer.name != *name {
         return Err(Failure::Conflict(format!("the declaration of {} can't stand in issuer {name}", issuer.name)));
     }
@@ -75,15 +71,11 @@ pub(super) async fn put<'a, S: Session>(
             return Err(Failure::Conflict(format!("the base URL {} belongs to issuer {holder}", place.url)));
         }
     }
-    Ok(Change::declared("issuer", &issuer.name))
+    Ok(Change::declared(Fact::Issuer))
 }
 
 /// Makes or replaces an API.
-pub(super) async fn put_api<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    api: &'a Api,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn put_api<S: Session>(session: &mut S, issuer: &IssuerName, api: &Api) -> Result<Change, Failure> {
     let holder = session
         .first(&AUDIENCE_HOLDER, &[text(issuer), text(&api.audience), text(&api.name)], |row| {
             Ok(row.text(0)?.to_owned())
@@ -95,20 +87,20 @@ pub(super) async fn put_api<'a, S: Session>(
     let name = api.name.as_str();
     names::take(session, issuer, Name { text: name, kind: "api", owner: name }).await?;
     session.run(&PUT_API, &[text(issuer), text(&api.name), text(&api.audience), text(&json(api)?)]).await?;
-    Ok(Change::declared("api", &api.name))
+    Ok(Change::declared(Fact::Api(api.name.clone())))
 }
 
 /// Takes an API away, with its live tokens.
-pub(super) async fn remove_api<'a, S: Session>(
+pub(super) async fn remove_api<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    api: &'a ApiName,
-) -> Result<Change<'a>, Failure> {
+    api: &ApiName,
+) -> Result<Change, Failure> {
     session.run(&REMOVE_API, &[text(issuer), text(api)]).await?;
     names::leave(session, issuer, api.as_str(), "api").await?;
     operator::forget_secret_uses(session, issuer, Value::Text(api.as_str())).await?;
     tokens::end_of_api(session, issuer, api).await?;
-    Ok(Change::declared("api", api))
+    Ok(Change::declared(Fact::Api(api.clone())))
 }
 
 /// A base URL as two are compared: the port always written.

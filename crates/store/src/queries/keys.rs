@@ -1,6 +1,9 @@
 //! Signing keys and symmetric keys, all of them sealed.
 
-use ficha_core::records::{KeyRow, KeyState, SealedKey, SealingPurpose};
+use ficha_core::{
+    ports::Fact,
+    records::{KeyRow, KeyState, SealedKey, SealingPurpose},
+};
 use ficha_types::{IssuerName, Kid};
 
 use super::{changes::Change, tokens};
@@ -41,11 +44,7 @@ pub(crate) async fn all_sealing<S: Session>(session: &mut S) -> Result<Vec<(Issu
 }
 
 /// Makes or replaces a signing key.
-pub(super) async fn put<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    key: &'a KeyRow,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn put<S: Session>(session: &mut S, issuer: &IssuerName, key: &KeyRow) -> Result<Change, Failure> {
     let values = [
         text(issuer),
         text(&key.kid),
@@ -57,19 +56,15 @@ pub(super) async fn put<'a, S: Session>(
         Value::Int(key.since.0),
     ];
     session.run(&PUT_SIGNING, &values).await?;
-    Ok(Change::declared("key", &key.kid))
+    Ok(Change::declared(Fact::Key(key.kid.clone())))
 }
 
 /// Takes a signing key away, with the live tokens that it signed.
-pub(super) async fn remove<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    kid: &'a Kid,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn remove<S: Session>(session: &mut S, issuer: &IssuerName, kid: &Kid) -> Result<Change, Failure> {
     session.run(&REMOVE_SIGNING, &[text(issuer), text(kid)]).await?;
     // Live tokens name the published id: that of a refresh key (`k1/refresh`) is its neighbour's, and it signs none.
     tokens::end_of_key(session, issuer, kid).await?;
-    Ok(Change::declared("key", kid))
+    Ok(Change::declared(Fact::KeyGone(kid.clone())))
 }
 
 /// Makes or replaces a symmetric key.
@@ -77,7 +72,7 @@ pub(super) async fn put_sealing<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
     key: &SealedKey,
-) -> Result<Change<'static>, Failure> {
+) -> Result<Change, Failure> {
     let values = [
         text(issuer),
         text(key.purpose.as_str()),
@@ -86,7 +81,7 @@ pub(super) async fn put_sealing<S: Session>(
         Value::Bytes(&key.sealed),
     ];
     session.run(&PUT_SEALING, &values).await?;
-    Ok(Change::declared("sealing_key", key.purpose.as_str()))
+    Ok(Change::declared(Fact::SealingKey(key.purpose)))
 }
 
 const STATES: [KeyState; 3] = [KeyState::Next, KeyState::Active, KeyState::Retiring];

@@ -1,6 +1,9 @@
 //! Not-before marks.
 
-use ficha_core::records::{Mark, Marked};
+use ficha_core::{
+    ports::Fact,
+    records::{Mark, Marked},
+};
 use ficha_types::{IssuerName, UnixSeconds};
 
 use super::{
@@ -49,7 +52,7 @@ pub(crate) async fn step<S: Session>(
 ) -> Result<UnixSeconds, Failure> {
     let set = set(session, issuer, mark).await?;
     if set.moved {
-        changes::add(session, issuer, &[change(&mark.whose)], now).await?;
+        changes::add(session, issuer, &[change(&mark.whose, set.at)], now).await?;
     }
     Ok(set.at)
 }
@@ -64,15 +67,9 @@ pub(crate) async fn standing<S: Session>(
     session.first(&AT, &[text(issuer), kind, owner, api], |row| instant(row, 0)).await
 }
 
-/// What a mark is in the feed.
-pub(crate) fn change(whose: &Marked) -> Change<'_> {
-    match whose {
-        Marked::Issuer => Change::of("mark_issuer", ""),
-        Marked::Client(client) => Change::of("mark_client", client.as_str()),
-        // Neither holds a colon.
-        Marked::ClientAtApi(client, api) => Change::of("mark_client", format!("{client}:{api}")),
-        Marked::User(sub) => Change::of("mark_user", sub.as_str()),
-    }
+/// What the mark that stands at `at` is in the feed.
+pub(crate) fn change(whose: &Marked, at: UnixSeconds) -> Change {
+    Change::of(Fact::Mark(Mark { whose: whose.clone(), at }))
 }
 
 fn place(whose: &Marked) -> [Value<'_>; 3] {

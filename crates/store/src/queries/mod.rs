@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod clients;
 pub(crate) mod families;
+pub(crate) mod feed;
 pub(crate) mod issuers;
 pub(crate) mod keys;
 pub(crate) mod marks;

@@ -42,7 +42,7 @@ pub(crate) async fn commit<S: Session>(session: &mut S, commit: &Commit) -> Resu
     expect(session, commit).await?;
     let mut facts = Vec::with_capacity(commit.edits.len());
     for edit in &commit.edits {
-        facts.extend(apply(session, issuer, edit).await?);
+        apply(session, issuer, edit, &mut facts).await?;
     }
     let last = changes::count(session, issuer, &facts, commit.audit.len()).await?;
     for (entry, back) in commit.audit.iter().rev().zip(0_i64..) {
@@ -76,30 +76,42 @@ async fn expect<S: Session>(session: &mut S, commit: &Commit) -> Result<(), Fail
     }
 }
 
-/// Does one edit; its change, unless it did nothing.
-async fn apply<'a, S: Session>(
+/// Does one edit, and adds what it changed to `facts`.
+async fn apply<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    edit: &'a Edit,
-) -> Result<Option<Change<'a>>, Failure> {
-    match edit {
-        Edit::PutIssuer(declaration) => issuers::put(session, issuer, declaration).await.map(Some),
-        Edit::PutApi(api) => issuers::put_api(session, issuer, api).await.map(Some),
-        Edit::RemoveApi(name) => issuers::remove_api(session, issuer, name).await.map(Some),
-        Edit::PutClient(client) => clients::put(session, issuer, client).await.map(Some),
-        Edit::RemoveClient(id) => clients::remove(session, issuer, id).await.map(Some),
-        Edit::PutUser(user) => users::put(session, issuer, user).await.map(Some),
-        Edit::RemoveUser(name) => users::remove(session, issuer, name).await.map(Some),
-        Edit::UpgradePassword { name, from, to } => users::upgrade(session, issuer, name, (from, to)).await,
-        Edit::PutKey(key) => keys::put(session, issuer, key).await.map(Some),
-        Edit::RemoveKey(kid) => keys::remove(session, issuer, kid).await.map(Some),
-        Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await.map(Some),
-        Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await.map(Some),
-        Edit::PutMark(mark) => {
-            marks::set(session, issuer, mark).await?;
-            Ok(Some(marks::change(&mark.whose)))
+    edit: &Edit,
+    facts: &mut Vec<Change>,
+) -> Result<(), Failure> {
+    let fact = match edit {
+        Edit::PutIssuer(declaration) => issuers::put(session, issuer, declaration).await?,
+        Edit::PutApi(api) => issuers::put_api(session, issuer, api).await?,
+        Edit::RemoveApi(name) => issuers::remove_api(session, issuer, name).await?,
+        Edit::PutClient(client) => clients::put(session, issuer, client).await?,
+        Edit::RemoveClient(id) => clients::remove(session, issuer, id).await?,
+        Edit::PutUser(user) => {
+            facts.extend(users::put(session, issuer, user).await?);
+            return Ok(());
         }
-    }
+        Edit::RemoveUser(name) => {
+            facts.extend(users::remove(session, issuer, name).await?);
+            return Ok(());
+        }
+        Edit::UpgradePassword { name, from, to } => {
+            facts.extend(users::upgrade(session, issuer, name, (from, to)).await?);
+            return Ok(());
+        }
+        Edit::PutKey(key) => keys::put(session, issuer, key).await?,
+        Edit::RemoveKey(kid) => keys::remove(session, issuer, kid).await?,
+        Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await?,
+        Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await?,
+        Edit::PutMark(mark) => {
+            let at = marks::set(session, issuer, mark).await?.at;
+            marks::change(&mark.whose, at)
+        }
+    };
+    facts.push(fact);
+    Ok(())
 }
 
 /// The newest audit rows of an issuer, newest first.

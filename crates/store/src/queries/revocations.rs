@@ -1,7 +1,7 @@
 //! Revocations of single tokens, and their folding into a mark.
 
 use ficha_core::{
-    ports::{Revocation, Standing},
+    ports::{Fact, Revocation, Standing},
     records::{Mark, Marked},
 };
 use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, TokenId, UnixSeconds};
@@ -39,14 +39,14 @@ static STANDING: Query = Query::new(
 );
 
 /// Revokes a token within an administrator's act; its change.
-pub(crate) async fn put<'a, S: Session>(
+pub(crate) async fn put<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    revocation: &'a Revocation,
-) -> Result<Change<'a>, Failure> {
+    revocation: &Revocation,
+) -> Result<Change, Failure> {
     tokens::end_one(session, issuer, text(&revocation.id), text_or_empty(revocation.api.as_ref())).await?;
     stand(session, issuer, revocation).await?;
-    Ok(Change::of("token", revocation.id.as_str()))
+    Ok(change(revocation))
 }
 
 /// Writes the row, or makes it stand longer: whether either was done.
@@ -83,49 +83,60 @@ pub(crate) async fn revoke<S: Session>(
     if !added && !lengthened {
         return Ok(0);
     }
-    let mut facts = vec![Change::of("token", revocation.id.as_str())];
+    let mut facts = vec![change(revocation)];
     let mut folded = 0;
     if added && let Some(client) = &revocation.client {
-        folded = fold(session, issuer, client, (now, fold_above)).await?;
-        if folded > 0
-            && let Some(whose) = &whose
-        {
-            facts.push(marks::change(whose));
-        }
+        let fold = fold(session, issuer, client, (now, fold_above)).await?;
+        folded = fold.rows;
+        facts.extend(fold.mark);
     }
     changes::add(session, issuer, &facts, now).await?;
     Ok(folded)
 }
 
-/// Counts one more revocation of the client, and folds the oldest when there are too many: how many.
+/// What a revocation is in the feed.
+fn change(revocation: &Revocation) -> Change {
+    let Revocation { id, client, api, issued_at: _, until } = revocation.clone();
+    Change::of(Fact::Token { id, client, api, until })
+}
+
+/// What was folded.
+#[derive(Default)]
+struct Folded {
+    rows: u64,
+    mark: Option<Change>,
+}
+
+/// Counts one more revocation of the client, and folds the oldest when there are too many.
 async fn fold<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
     client: &ClientId,
     (now, above): (UnixSeconds, u32),
-) -> Result<u64, Failure> {
+) -> Result<Folded, Failure> {
     let whose = [text(issuer), text(client)];
     let mut standing = session.first(&ONE_MORE, &whose, |row| row.int(0)).await?.unwrap_or_default();
     let above = i64::from(above);
     if standing <= above {
-        return Ok(0);
+        return Ok(Folded::default());
     }
     let [a, b] = whose;
     let expired = session.run(&DROP_EXPIRED, &[a, b, Value::Int(now.0)]).await?;
     less(session, whose, expired).await?;
     standing -= i64::try_from(expired).unwrap_or(i64::MAX);
     if standing <= above {
-        return Ok(0);
+        return Ok(Folded::default());
     }
     let last_to_go = Value::Int(standing - above - 1);
     let Some(at) = session.first(&NTH_OLDEST, &[a, b, last_to_go], |row| instant(row, 0)).await? else {
-        return Ok(0);
+        return Ok(Folded::default());
     };
     let mark = Mark { whose: Marked::Client(client.clone()), at };
     let at = marks::set(session, issuer, &mark).await?.at;
     let folded = session.run(&DROP_COVERED, &[a, b, Value::Int(at.0)]).await?;
     less(session, whose, folded).await?;
-    Ok(folded)
+    let moved = (folded > 0).then(|| marks::change(&mark.whose, at));
+    Ok(Folded { rows: folded, mark: moved })
 }
 
 /// That many revocations of a client are gone.

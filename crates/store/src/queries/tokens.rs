@@ -1,6 +1,6 @@
 //! Live tokens.
 
-use ficha_core::ports::{Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE};
+use ficha_core::ports::{Fact, Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE};
 use ficha_types::{ApiName, ClientId, IssuerName, Kid, UnixSeconds};
 
 use super::changes::{self, Change};
@@ -49,10 +49,13 @@ pub(crate) async fn keep<S: Session>(
 ) -> Result<Kept, Failure> {
     let [a, b, c, d] = place(issuer, key);
     let row = &offer.row;
-    // Beyond the bound nothing is written, not even to be taken back.
-    let held = session.first(&COUNT, &[a, b, c, Value::Int(offer.now.0)], |row| row.int(0)).await?;
-    if held.is_some_and(|n| n >= MAX_LIVE) && live(session, issuer, key).await?.is_none() {
-        return Ok(Kept::Full);
+    let before = live(session, issuer, key).await?;
+    if before.is_none() {
+        // Beyond the bound nothing is written, not even to be taken back.
+        let held = session.first(&COUNT, &[a, b, c, Value::Int(offer.now.0)], |row| row.int(0)).await?;
+        if held.is_some_and(|n| n >= MAX_LIVE) {
+            return Ok(Kept::Full);
+        }
     }
     let values = [
         a,
@@ -80,8 +83,11 @@ pub(crate) async fn keep<S: Session>(
         session.run(&DROP, &[a, b, c, d]).await?;
         return Ok(Kept::Full);
     }
-    if renewals > 0 {
-        changes::add(session, issuer, &[Change::of("live_token", key.client.as_str())], offer.now).await?;
+    if renewals > 0
+        && let Some(LiveRow { id, .. }) = before
+    {
+        let (client, api) = (key.client.clone(), key.api.clone());
+        changes::add(session, issuer, &[Change::of(Fact::LiveToken { id, client, api })], offer.now).await?;
     }
     Ok(Kept::Mine)
 }

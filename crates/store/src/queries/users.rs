@@ -1,7 +1,7 @@
 //! Users.
 
 use ficha_core::{
-    ports::{Page, UserRow},
+    ports::{Fact, Page, UserRow},
     records::{PasswordHash, User},
 };
 use ficha_types::{IssuerName, Subject, Username};
@@ -11,7 +11,7 @@ use super::{
     names::{self, Name},
     operator,
 };
-use crate::backend::{Failure, Query, Row, Session, any, instant, json, optional, record, text};
+use crate::backend::{Failure, Query, Row, Session, any, instant, json, optional, record, text, word};
 
 static BY_NAME: Query = Query::new(
     "SELECT u.record, m.at FROM users u \
@@ -59,30 +59,28 @@ pub(crate) async fn some<S: Session>(session: &mut S, issuer: &IssuerName, page:
 }
 
 /// Makes or replaces a user.
-pub(super) async fn put<'a, S: Session>(
-    session: &mut S,
-    issuer: &IssuerName,
-    user: &'a User,
-) -> Result<Change<'a>, Failure> {
+pub(super) async fn put<S: Session>(session: &mut S, issuer: &IssuerName, user: &User) -> Result<Vec<Change>, Failure> {
     let sub = user.sub.as_str();
+    let mut changes = vec![Change::declared(Fact::User(user.sub.clone()))];
     if let Some(before) = sub_of(session, issuer, &user.name).await?
-        && before != sub
+        && before != user.sub
     {
-        names::leave(session, issuer, &before, "user").await?;
+        names::leave(session, issuer, before.as_str(), "user").await?;
+        changes.push(Change::declared(Fact::User(before)));
     }
     names::take(session, issuer, Name { text: sub, kind: "user", owner: user.name.as_str() }).await?;
     let record = json(user)?;
     session.run(&PUT, &[text(issuer), text(&user.name), text(sub), text(&record)]).await?;
-    Ok(Change::declared("user", &user.name))
+    Ok(changes)
 }
 
 /// Replaces a password's hash by another one of the same password. No new declaration: the person may go on as before.
-pub(super) async fn upgrade<'a, S: Session>(
+pub(super) async fn upgrade<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    name: &'a Username,
+    name: &Username,
     (from, to): (&PasswordHash, &PasswordHash),
-) -> Result<Option<Change<'a>>, Failure> {
+) -> Result<Option<Change>, Failure> {
     let place = [text(issuer), text(name)];
     let Some(before) = session.first(&RECORD, &place, |row| Ok(row.text(0)?.to_owned())).await? else {
         return Ok(None);
@@ -94,24 +92,23 @@ pub(super) async fn upgrade<'a, S: Session>(
     user.password = to.clone();
     let [a, b] = place;
     let replaced = any(session, &REPLACE, &[a, b, text(&before), text(&json(&user)?)]).await?;
-    Ok(replaced.then(|| Change::of("user", name.as_str())))
+    Ok(replaced.then(|| Change::of(Fact::User(user.sub.clone()))))
 }
 
 /// Takes a user away. The mark stays: it outlives the person's record for the tokens' sake.
-pub(super) async fn remove<'a, S: Session>(
+pub(super) async fn remove<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    name: &'a Username,
-) -> Result<Change<'a>, Failure> {
-    if let Some(sub) = sub_of(session, issuer, name).await? {
-        names::leave(session, issuer, &sub, "user").await?;
-        session.run(&REMOVE, &[text(issuer), text(name)]).await?;
-    }
-    Ok(Change::declared("user", name))
+    name: &Username,
+) -> Result<Option<Change>, Failure> {
+    let Some(sub) = sub_of(session, issuer, name).await? else { return Ok(None) };
+    names::leave(session, issuer, sub.as_str(), "user").await?;
+    session.run(&REMOVE, &[text(issuer), text(name)]).await?;
+    Ok(Some(Change::declared(Fact::User(sub))))
 }
 
-async fn sub_of<S: Session>(session: &mut S, issuer: &IssuerName, name: &Username) -> Result<Option<String>, Failure> {
-    session.first(&SUB, &[text(issuer), text(name)], |row| Ok(row.text(0)?.to_owned())).await
+async fn sub_of<S: Session>(session: &mut S, issuer: &IssuerName, name: &Username) -> Result<Option<Subject>, Failure> {
+    session.first(&SUB, &[text(issuer), text(name)], |row| word(row, 0)).await
 }
 
 fn read(row: &dyn Row) -> Result<UserRow, Failure> {

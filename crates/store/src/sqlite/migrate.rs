@@ -17,8 +17,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "tables", text: include_str!("../../migrations/sqlite/0001_tables.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "tables", text: include_str!("../../migrations/sqlite/0001_tables.sql") },
+    Migration { number: 2, name: "cluster", text: include_str!("../../migrations/sqlite/0002_cluster.sql") },
+];
 
 /// What the file says of itself.
 struct Found {

@@ -2,16 +2,20 @@
 
 use ficha_core::{
     ports::{
-        BoxFuture, ClientRow, ClientStore, Commit, FamilyUse, IssuerRows, Kept, LiveKey, LiveOffer, LiveRow,
-        OperatorStore, Page, PurgeReport, Revocation, SecretUse, Standing, StoreError, TokenStore, Trade, UpkeepStore,
-        UserRow,
+        Beat, BoxFuture, ChangeRow, ClientRow, ClientStore, Commit, Confirmation, Counters, FamilyUse, FeedStore,
+        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, OperatorStore, Page, Place, PurgeReport, Revocation,
+        SecretUse, Standing, StoreError, TokenStore, Trade, UpkeepStore, UserRow,
     },
     records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
 };
-use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, Subject, TokenId, UnixSeconds, Username};
+use ficha_types::{
+    ApiName, ClientId, FamilyId, IssuerName, NodeName, Subject, TokenId, UnixMillis, UnixSeconds, Username,
+};
 
 use super::{SqliteStore, at_once};
-use crate::queries::{clients, families, issuers, keys, marks, operator, purge, revocations, tokens, users};
+use crate::queries::{
+    changes, clients, families, feed, issuers, keys, marks, operator, purge, revocations, tokens, users,
+};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
@@ -147,5 +151,46 @@ impl UpkeepStore for SqliteStore {
 
     fn probe(&self, now: UnixSeconds) -> Answer<'_, ()> {
         self.write(move |s| at_once(operator::probe(s, now)))
+    }
+}
+
+impl FeedStore for SqliteStore {
+    fn changes_since<'a>(&'a self, issuer: &'a IssuerName, after: i64, limit: u32) -> Answer<'a, Vec<ChangeRow>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(changes::since(s, &issuer, after, limit)))
+    }
+
+    fn counters<'a>(&'a self, issuers: &'a [IssuerName]) -> Answer<'a, Counters> {
+        let issuers = issuers.to_vec();
+        self.read(move |s| at_once(feed::counters(s, &issuers)))
+    }
+
+    fn beat<'a>(&'a self, node: &'a NodeName, now: UnixMillis) -> Answer<'a, Beat> {
+        let node = node.clone();
+        self.write(move |s| at_once(feed::beat(s, &node, now)))
+    }
+
+    fn leave<'a>(&'a self, node: &'a NodeName) -> Answer<'a, ()> {
+        let node = node.clone();
+        self.write(move |s| at_once(feed::leave(s, &node)))
+    }
+
+    fn confirm<'a>(&'a self, node: &'a NodeName, places: &'a [Place]) -> Answer<'a, ()> {
+        let (node, places) = (node.clone(), places.to_vec());
+        self.write(move |s| at_once(feed::confirm(s, &node, &places)))
+    }
+
+    fn confirmations<'a>(&'a self, issuer: &'a IssuerName, now: UnixMillis) -> Answer<'a, Vec<Confirmation>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(feed::confirmations(s, &issuer, now)))
+    }
+
+    fn take_lease<'a>(&'a self, lease: &'a Lease, now: UnixMillis) -> Answer<'a, bool> {
+        let lease = lease.clone();
+        self.write(move |s| at_once(feed::take_lease(s, &lease, now)))
+    }
+
+    fn notified(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
     }
 }

@@ -2,6 +2,7 @@
 //! store, and lists the cases; a case that it leaves out fails.
 
 pub mod families;
+pub mod feed;
 pub mod live;
 pub mod marks;
 pub mod records;
@@ -11,12 +12,12 @@ pub mod upkeep;
 
 use std::collections::BTreeSet;
 
-use ficha_core::ports::{ClientStore, OperatorStore, TokenStore, UpkeepStore};
+use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, TokenStore, UpkeepStore};
 
 /// Every storage port.
-pub trait Store: ClientStore + TokenStore + OperatorStore + UpkeepStore {}
+pub trait Store: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore {}
 
-impl<T: ClientStore + TokenStore + OperatorStore + UpkeepStore> Store for T {}
+impl<T: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore> Store for T {}
 
 /// Makes a test of each listed case. `$empty` is an `async fn` that answers an empty store and what must live as long.
 ///
@@ -45,6 +46,7 @@ macro_rules! store_suite {
 pub fn assert_complete(listed: &[&str]) {
     let sources = [
         ("families", include_str!("families.rs")),
+        ("feed", include_str!("feed.rs")),
         ("live", include_str!("live.rs")),
         ("marks", include_str!("marks.rs")),
         ("records", include_str!("records.rs")),

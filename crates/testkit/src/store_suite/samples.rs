@@ -162,6 +162,7 @@ pub fn used(n: u32, step: i64) -> FamilyUse {
         family: family(n),
         client: app(),
         user: Some(word::<Subject>("u-1")),
+        api: cards(),
         step,
         retry_window: Seconds(120),
         only_repeat: false,
