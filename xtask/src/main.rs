@@ -1,8 +1,9 @@
-//! Every command that a developer types: `cargo xtask check | arrows | docs | bench`.
+//! Every command that a developer types: `cargo xtask check | arrows | docs | vectors | bench`.
 
 mod arrows;
 mod docs;
 mod run;
+mod vectors;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -13,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   check    format, lints, arrows, tests, docs current, licences: what ./test runs, without its real clients
   arrows   a crate may use those on lower lines, never one beside or above it
   docs     writes docs/reference/ from the code; with --check fails when that would change a file
+  vectors  writes vectors/ from its cases; with --check fails when that would change a file
   bench    the benchmark of docs/performance.md, in a release build; see cargo xtask bench --help";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn command(args: &[String]) -> Result<()> {
         Some("check") => run::check(&root),
         Some("arrows") => arrows::check(&root),
         Some("docs") => docs::write(&root, rest.iter().any(|a| a == "--check")),
+        Some("vectors") => vectors::write(&root, rest.iter().any(|a| a == "--check")),
         Some("bench") => run::bench(&root, rest),
         _ => bail!("{USAGE}"),
     }

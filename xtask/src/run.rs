@@ -14,6 +14,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])?;
     cargo(root, &["test", "--workspace", "--quiet"])?;
     crate::docs::write(root, true)?;
+    crate::vectors::write(root, true)?;
     licences(root)
 }
 
