@@ -138,8 +138,8 @@ impl Builder {
         self
     }
 
-    /// Refuses what is known to be dead by `known`, which is told by other means than the feed; the feed writes into the
-    /// same.
+    /// Refuses what is known to be dead by `known`, for who is told by other means than the feed, or wants another bound than
+    /// two million entries; the feed writes into the same.
     pub fn revocations(mut self, known: Revocations) -> Self {
         self.revocations = Some(known);
         self
@@ -236,8 +236,13 @@ impl Builder {
         self.check_introspection_cache(matches!(wanted, Some(Wanted::Introspection { .. })))?;
         let allowed = self.allowed(matches!(wanted, Some(Wanted::Shared(_))))?;
         let source = self.source(wanted, allowed)?;
-        let feed = self.feed()?;
-        let revocations = self.feed.map(|options| options.known).or(self.revocations);
+        let options = self.feed.take();
+        // Where the feed is written down, unless somebody has a place for it.
+        let revocations = self.revocations.take().or_else(|| options.is_some().then(Revocations::new));
+        let feed = match (options, &revocations) {
+            (Some(options), Some(known)) => Some(self.feed(options, known.clone())?),
+            _ => None,
+        };
         let rules = Rules {
             issuer: self.issuer.into(),
             audience: self.audience.into(),
@@ -257,14 +262,9 @@ impl Builder {
         }
     }
 
-    /// The feed, with the revocations that it writes into settled.
-    fn feed(&mut self) -> Result<Option<Arc<Feed>>, BuildError> {
-        let Some(mut options) = self.feed.take() else { return Ok(None) };
+    fn feed(&self, options: FeedOptions, known: Revocations) -> Result<Arc<Feed>, BuildError> {
         if !(Seconds(0)..=LONGEST_STALE).contains(&options.stale_for) {
             return Err(BuildError::StaleFor(options.stale_for));
-        }
-        if let Some(known) = &self.revocations {
-            options.known = known.clone();
         }
         let (at, keys_at, first) = match &options.at {
             Some((feed, keys)) => {
@@ -286,9 +286,7 @@ impl Builder {
             keys: self.key_cache(keys_at, fetcher.clone(), [Algorithm::EdDsa].into()),
             fetcher,
         };
-        let feed = Feed::new(source, &options, self.clocks.clone());
-        self.feed = Some(options);
-        Ok(Some(feed))
+        Ok(Feed::new(source, options, known, self.clocks.clone()))
     }
 
     fn allowed(&self, shared: bool) -> Result<Box<[Algorithm]>, BuildError> {

@@ -26,8 +26,10 @@ use crate::{
 
 /// Time without a byte after which a connection is given up: ten heartbeats.
 const SILENCE: Duration = Duration::from_secs(10);
-/// The pause after the first fault; it doubles, and is spread over its second half.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// A connection that lasted so long was a good one.
+const GOOD_AFTER_MS: i64 = 10_000;
+/// The longest pause after the first fault; it doubles with each, and is spread down to a tenth.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause that the issuer can ask for.
 const LONGEST_ASKED: Duration = Duration::from_mins(1);
@@ -144,11 +146,12 @@ impl Source {
 pub(super) async fn follow(feed: Arc<Feed>) {
     let mut faults = 0_u32;
     loop {
-        let before = feed.more().place;
+        let began = feed.clocks.passed_ms();
         let mut least = Duration::ZERO;
         let Err(end) = connection(&feed, &mut least).await;
-        // A connection that brought nothing counts as failed, one that did begins the count anew.
-        faults = if feed.more().place == before { faults.saturating_add(1) } else { 1 };
+        // One that is cut again and again must not cost the issuer a snapshot each second.
+        let lasted = feed.clocks.passed_ms() - began;
+        faults = if lasted < GOOD_AFTER_MS { faults.saturating_add(1) } else { 1 };
         if matches!(end, End::Chain(Fault::Gap { .. })) {
             // Only a snapshot can tell what is missing.
             feed.more().place = None;
@@ -233,9 +236,8 @@ fn pause(faults: u32, end: &End, least: Duration) -> Duration {
         | End::Chain(_)
         | End::Full(_) => Duration::ZERO,
     };
-    let most = usual.max(asked).max(least);
-    let spread = u32::from_le_bytes(random::bytes());
-    most / 2 + (most / 2).mul_f64(f64::from(spread) / f64::from(u32::MAX))
+    let spread = f64::from(u32::from_le_bytes(random::bytes())) / f64::from(u32::MAX);
+    asked.max(least) + usual / 10 + (usual / 10 * 9).mul_f64(spread)
 }
 
 #[cfg(test)]
@@ -244,10 +246,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_are_spread_and_have_a_bound() {
-        for (faults, most) in [(1, 500), (2, 1000), (4, 4000), (7, 30_000), (100, 30_000)] {
+        for (faults, most) in [(1, 1000), (2, 2000), (4, 8000), (6, 30_000), (100, 30_000)] {
             let most = Duration::from_millis(most);
             let drawn: Vec<_> = (0..64).map(|_| pause(faults, &End::Closed, Duration::ZERO)).collect();
-            assert!(drawn.iter().all(|drawn| (most / 2..=most).contains(drawn)), "{faults}: {drawn:?}");
+            assert!(drawn.iter().all(|drawn| (most / 10..=most).contains(drawn)), "{faults}: {drawn:?}");
             assert!(drawn.iter().any(|other| *other != drawn[0]), "{faults}");
         }
     }
@@ -256,10 +258,10 @@ mod tests {
     fn the_issuer_may_ask_for_a_longer_pause() {
         let asked = |end: &End, least| (0..64).map(|_| pause(1, end, least)).min().unwrap();
         let busy = |seconds| End::Refused(StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(seconds)));
-        assert!(asked(&busy(20), Duration::ZERO) >= Duration::from_secs(10));
-        assert!(asked(&End::Closed, Duration::from_secs(20)) >= Duration::from_secs(10));
-        assert!(asked(&End::Refused(StatusCode::UNAUTHORIZED, None), Duration::ZERO) >= Duration::from_secs(15));
+        assert!(asked(&busy(20), Duration::ZERO) >= Duration::from_secs(20));
+        assert!(asked(&End::Closed, Duration::from_secs(20)) >= Duration::from_secs(20));
+        assert!(asked(&End::Refused(StatusCode::UNAUTHORIZED, None), Duration::ZERO) >= LONGEST_PAUSE);
         let longest = (0..64).map(|_| pause(1, &busy(86_400), Duration::ZERO)).max().unwrap();
-        assert!(longest <= LONGEST_ASKED);
+        assert!(longest <= LONGEST_ASKED + FIRST_PAUSE);
     }
 }

@@ -85,7 +85,7 @@ pub struct FeedStatus {
 }
 
 impl Feed {
-    pub(crate) fn new(source: Source, options: &FeedOptions, clocks: Clocks) -> Arc<Self> {
+    pub(crate) fn new(source: Source, options: FeedOptions, known: Revocations, clocks: Clocks) -> Arc<Self> {
         let state = State {
             confirmed_ms: AtomicI64::new(clocks.passed_ms() - FRESH_FOR_MS - 1),
             fresh_since_ms: AtomicI64::new(i64::MIN),
@@ -94,8 +94,8 @@ impl Feed {
             more: Mutex::default(),
             confirmations: watch::Sender::new(0),
         };
-        let rule = Rule { stale_for: options.stale_for, at_once: options.at_once.clone() };
-        let feed = Self { source, rule, known: options.known.clone(), clocks, state, task: Mutex::default() };
+        let rule = Rule { stale_for: options.stale_for, at_once: options.at_once };
+        let feed = Self { source, rule, known, clocks, state, task: Mutex::default() };
         let feed = Arc::new(feed);
         feed.start();
         feed

@@ -4,8 +4,6 @@ use std::{fmt, sync::Arc};
 
 use ficha_types::{ScopeSet, Seconds, Secret};
 
-use crate::Revocations;
-
 /// Time for which tokens pass while the feed is not fresh.
 const USUAL_STALE: Seconds = Seconds::minutes(5);
 /// The longest such time that may be set.
@@ -24,7 +22,6 @@ pub struct FeedOptions {
     pub(crate) at: Option<(String, String)>,
     pub(crate) stale_for: Seconds,
     pub(crate) at_once: ScopeSet,
-    pub(crate) known: Revocations,
 }
 
 /// As whom the feed is asked for.
@@ -67,20 +64,17 @@ impl FeedOptions {
         self
     }
 
-    /// Writes into `known`: to give it another bound than two million entries, or to look at it.
-    pub fn into(mut self, known: Revocations) -> Self {
-        self.known = known;
-        self
-    }
-
     fn of(who: Who) -> Self {
         let (stale_for, at_once) = (USUAL_STALE, ScopeSet::default());
-        Self { who, at: None, stale_for, at_once, known: Revocations::new() }
+        Self { who, at: None, stale_for, at_once }
     }
 }
 
 impl fmt::Debug for FeedOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FeedOptions").field("allow_stale_for", &self.stale_for).finish_non_exhaustive()
+        f.debug_struct("FeedOptions")
+            .field("allow_stale_for", &self.stale_for)
+            .field("refuse_at_once", &self.at_once)
+            .finish_non_exhaustive()
     }
 }

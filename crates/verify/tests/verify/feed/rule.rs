@@ -162,7 +162,8 @@ async fn built_outside_of_a_runtime_it_follows_from_the_first_token_on() {
 #[tokio::test]
 async fn more_than_there_is_room_for_turns_it_stale() {
     let mut server = Server::start().await;
-    let verifier = server.follows(Server::options().into(Revocations::with_room_for(3)));
+    let builder = server.builder().keys(crate::vouch::set(&["k"])).revocations(Revocations::with_room_for(3));
+    let verifier = builder.follow(Server::options()).build().unwrap();
     let connection = server.connection().await;
     let entries: Vec<Value> = (0..4).map(|n| json!({"token": n.to_string(), "until": NOON + 3660})).collect();
     connection.say(server.snapshot(5, &json!(entries)));
