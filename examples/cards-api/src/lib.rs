@@ -15,7 +15,7 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{get, post},
 };
-use ficha_verify::{ProtectLayer, ScopeTable, Verifier};
+use ficha_verify::{FeedOptions, ProtectLayer, Scope, ScopeTable, Seconds, Verifier};
 
 /// Every operation: method, path, and the scope that it needs.
 pub const OPERATIONS: [(&str, &str, &str); 7] = [
@@ -38,6 +38,17 @@ pub enum PlainHttp {
     Refused,
     /// From this machine, for development.
     OnLoopback,
+}
+
+/// How the issuer's revocation feed is followed, as the API of this name with this secret: while it can't be, nothing is made
+/// or activated any more, and what only reads goes on for two minutes.
+///
+/// # Panics
+/// Never: the scopes of [`OPERATIONS`] are scopes, as the tests find out.
+pub fn feed(api_name: &str, secret: String) -> FeedOptions {
+    let writes = OPERATIONS.iter().filter(|(method, ..)| *method == "POST").map(|(.., scope)| scope.parse::<Scope>());
+    let writes = writes.collect::<Result<_, _>>().expect("the scopes are of the form");
+    FeedOptions::with_secret(api_name, secret).allow_stale_for(Seconds::minutes(2)).refuse_at_once(writes)
 }
 
 /// The API, for tokens that `verifier` accepts.

@@ -39,9 +39,9 @@ async fn run(options: &Options) -> Result<(), String> {
     };
     let listener = TcpListener::bind(options.listen).await.map_err(|why| format!("{}: {why}", options.listen))?;
     let address = listener.local_addr().map_err(|why| why.to_string())?;
-    // The first token makes it try again; whoever starts this wants to know now.
-    if verifier.ready().await.is_err() {
-        eprintln!("cards-api: the issuer's keys can not be had yet, requests are answered by 503 until then");
+    // It goes on trying; whoever starts this wants to know now.
+    if let Err(why) = verifier.ready().await {
+        eprintln!("cards-api: the issuer is away, requests may be answered by 503 until it is back: {why}");
     }
     println!("cards-api answers at {scheme}://{address}");
     tokio::select! {
@@ -55,13 +55,20 @@ fn verifier(options: &Options) -> Result<Verifier, String> {
     if let Some(path) = &options.ca {
         builder = builder.root_ca_pem(&fs::read(path).map_err(|why| format!("{}: {why}", path.display()))?);
     }
-    builder = match &options.check {
-        Check::ByKeys { jwks: None } => builder,
-        Check::ByKeys { jwks: Some(url) } => builder.jwks_url(url),
-        Check::ByIntrospection { url, name, secret_file } => {
-            let secret = fs::read_to_string(secret_file).map_err(|why| format!("{}: {why}", secret_file.display()))?;
-            builder.introspection(url, name, secret.trim_end_matches(['\r', '\n']).to_owned())
+    let account = match &options.account {
+        Some((name, file)) => {
+            let secret = fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+            Some((name, secret.trim_end_matches(['\r', '\n']).to_owned()))
         }
+        None => None,
+    };
+    if let (true, Some((name, secret))) = (options.follow, &account) {
+        builder = builder.follow(cards_api::feed(name, secret.clone()));
+    }
+    builder = match (&options.check, account) {
+        (Check::ByKeys { jwks: Some(url) }, _) => builder.jwks_url(url),
+        (Check::ByIntrospection { url }, Some((name, secret))) => builder.introspection(url, name, secret),
+        (Check::ByKeys { jwks: None } | Check::ByIntrospection { .. }, _) => builder,
     };
     builder.build().map_err(|why| why.to_string())
 }

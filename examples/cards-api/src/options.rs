@@ -13,8 +13,10 @@ Usage: cards-api --issuer URL --audience AUDIENCE (--cert FILE --key FILE | --lo
   --loopback-http           serve plain HTTP, on a loopback address only
   --ca FILE                 root certificates (PEM) to trust beside the system's when the issuer is asked
   --jwks URL                the issuer's key set, instead of looking it up in its metadata
-  --introspection URL --api-name NAME --api-secret-file FILE
-                            ask the issuer about each token instead of checking it by keys
+  --introspection URL       ask the issuer about each token instead of checking it by keys
+  --follow                  follow the issuer's revocation feed: a revoked token is refused within a second or so
+  --api-name NAME --api-secret-file FILE
+                            this API's name and secret at the issuer, for --introspection and --follow
   --help                    print this";
 
 /// What is wished for.
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) serving: Serving,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) check: Check,
+    pub(crate) follow: bool,
+    /// This API's name at the issuer, and where its secret is.
+    pub(crate) account: Option<(String, PathBuf)>,
 }
 
 /// How requests come.
@@ -45,7 +50,7 @@ pub(crate) enum Serving {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     ByKeys { jwks: Option<String> },
-    ByIntrospection { url: String, name: String, secret_file: PathBuf },
+    ByIntrospection { url: String },
 }
 
 /// Options with a value, in the order in which they are taken out.
@@ -62,16 +67,20 @@ const WITH_VALUE: [&str; 10] = [
     "--api-secret-file",
 ];
 
+/// Who asks or follows does it as somebody, and who does neither needs no secret.
+const WITH_ACCOUNT: &str = "--api-name and --api-secret-file are for --introspection and --follow, which need them";
+
 impl Options {
     /// The options, or what is wrong with them.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wish, String> {
         let mut values: [Option<String>; WITH_VALUE.len()] = Default::default();
-        let mut plain = false;
+        let (mut plain, mut follow) = (false, false);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--help" | "-h" => return Ok(Wish::Help),
                 "--loopback-http" => plain = true,
+                "--follow" => follow = true,
                 name => {
                     let place = WITH_VALUE.iter().zip(&mut values).find(|(known, _)| **known == name);
                     let (_, place) = place.ok_or_else(|| format!("{name} is no option"))?;
@@ -91,16 +100,24 @@ impl Options {
             (None, None, true) => return Err("--loopback-http is for a loopback address only".into()),
             _ => return Err("either --cert and --key, or --loopback-http".into()),
         };
-        let check = match (introspection, name, secret_file, jwks) {
-            (None, None, None, jwks) => Check::ByKeys { jwks },
-            (Some(url), Some(name), Some(file), None) => Check::ByIntrospection { url, name, secret_file: file.into() },
-            (_, _, _, None) => return Err("--introspection, --api-name and --api-secret-file go together".into()),
-            _ => return Err("either --jwks or --introspection".into()),
+        let check = match (introspection, jwks) {
+            (None, jwks) => Check::ByKeys { jwks },
+            (Some(url), None) => Check::ByIntrospection { url },
+            (Some(_), Some(_)) => return Err("either --jwks or --introspection".into()),
         };
+        let account = match (name, secret_file) {
+            (Some(name), Some(file)) => Some((name, file.into())),
+            (None, None) => None,
+            _ => return Err("--api-name and --api-secret-file go together".into()),
+        };
+        let needs_account = follow || matches!(check, Check::ByIntrospection { .. });
+        if needs_account != account.is_some() {
+            return Err(WITH_ACCOUNT.into());
+        }
         let needed = |value: Option<String>, name: &str| value.ok_or_else(|| format!("{name} is needed"));
         let (issuer, audience) = (needed(issuer, "--issuer")?, needed(audience, "--audience")?);
         let ca = ca.map(PathBuf::from);
-        Ok(Wish::Run(Box::new(Self { issuer, audience, listen, serving, ca, check })))
+        Ok(Wish::Run(Box::new(Self { issuer, audience, listen, serving, ca, check, follow, account })))
     }
 }
 
@@ -116,7 +133,7 @@ mod tests {
     fn what_is_said_is_what_is_done() {
         let Ok(Wish::Run(options)) = parse(
             "--issuer https://a --audience b --cert c --key d --listen [::1]:7 --ca e --introspection https://f \
-             --api-name g --api-secret-file h",
+             --api-name g --api-secret-file h --follow",
         ) else {
             panic!("it is complete")
         };
@@ -124,8 +141,8 @@ mod tests {
         assert_eq!(options.listen, "[::1]:7".parse().unwrap());
         assert_eq!(options.serving, Serving::Tls { cert: "c".into(), key: "d".into() });
         assert_eq!(options.ca, Some("e".into()));
-        let (url, name) = ("https://f".to_owned(), "g".to_owned());
-        assert_eq!(options.check, Check::ByIntrospection { url, name, secret_file: "h".into() });
+        assert_eq!(options.check, Check::ByIntrospection { url: "https://f".to_owned() });
+        assert_eq!((options.follow, options.account), (true, Some(("g".to_owned(), "h".into()))));
         assert_eq!(parse("--issuer a --help"), Ok(Wish::Help));
     }
 
@@ -138,8 +155,11 @@ mod tests {
             ("--cert c --key d --loopback-http", "either --cert and --key, or --loopback-http"),
             ("--loopback-http --listen 0.0.0.0:1", "--loopback-http is for a loopback address only"),
             ("--loopback-http --listen here", "here is no address with a port"),
-            ("--loopback-http --api-name g", "--introspection, --api-name and --api-secret-file go together"),
+            ("--loopback-http --api-name g", "--api-name and --api-secret-file go together"),
             ("--loopback-http --jwks x --introspection y", "either --jwks or --introspection"),
+            ("--loopback-http --follow", WITH_ACCOUNT),
+            ("--loopback-http --introspection y", WITH_ACCOUNT),
+            ("--loopback-http --api-name g --api-secret-file h", WITH_ACCOUNT),
             ("--loopback-http --issuer c", "--issuer is there twice"),
             ("--loopback-http --isuer c", "--isuer is no option"),
             ("--loopback-http --ca", "--ca needs a value"),

@@ -130,3 +130,11 @@ async fn nothing_is_served_without_a_word_about_the_transport() {
     let answer = api().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
+
+#[test]
+fn what_makes_something_needs_a_fresh_feed() {
+    let options = format!("{:?}", cards_api::feed("cards", "secret".to_owned()));
+    assert!(!options.contains("secret"), "{options}");
+    let writes = OPERATIONS.iter().filter(|(method, ..)| *method == "POST").count();
+    assert_eq!(options.matches("create-").count() + options.matches("activate-").count(), writes, "{options}");
+}
