@@ -165,7 +165,8 @@ impl Builder {
     }
 
     /// A secret shared with the issuer, 32 to 1024 bytes, for HS256. Twice while one takes over from the other: both are
-    /// tried, whatever the token says.
+    /// tried, whatever the token says. Who follows the feed gives its name too:
+    /// [`shared_secret_named`](Self::shared_secret_named).
     pub fn shared_secret(self, secret: &[u8]) -> Self {
         self.shared(None, secret)
     }

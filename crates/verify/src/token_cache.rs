@@ -48,6 +48,13 @@ impl<S: Copy> TokenCache<S> {
     }
 }
 
+#[cfg(test)]
+impl<S: Copy> TokenCache<S> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Cache::len)
+    }
+}
+
 impl<S> fmt::Debug for TokenCache<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenCache(..)")

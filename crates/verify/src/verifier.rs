@@ -103,3 +103,46 @@ impl fmt::Debug for Verifier {
         f.debug_struct("Verifier").field("issuer", issuer).field("audience", audience).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ficha_jose::{JwkSet, SigningKey, jws};
+    use ficha_types::{Algorithm, UnixSeconds};
+
+    use super::*;
+
+    fn kept(verifier: &Verifier) -> usize {
+        match &verifier.0.source {
+            Source::Signed(signed) => signed.seen.len(),
+            Source::Asked(asked) => asked.answers.len(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_bad_tokens_leaves_nothing_behind() {
+        let (key, _) = SigningKey::generate(Algorithm::EdDsa, 2048).unwrap();
+        let (forger, _) = SigningKey::generate(Algorithm::EdDsa, 2048).unwrap();
+        let set = JwkSet::new(vec![key.public_jwk("k").unwrap()]);
+        let verifier = Verifier::builder("i", "a").keys(set).clock(|| UnixSeconds(100)).build().unwrap();
+        let token = |n: u32, kid: &str, exp: u32, key| {
+            let header = format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#);
+            let claims = format!(r#"{{"iss":"i","aud":"a","exp":{exp},"jti":"{n}"}}"#);
+            jws::compact(header.as_bytes(), claims.as_bytes(), key).unwrap()
+        };
+        for n in 0..1000 {
+            let bad = [
+                format!("{n}"),
+                token(n, &n.to_string(), 200, &key),
+                token(n, "k", 200, &forger),
+                token(n, "k", 70, &key),
+                token(n, "k", 200, &key) + "A",
+            ];
+            for bad in bad {
+                assert!(verifier.verify(&bad).await.is_err(), "{bad}");
+            }
+        }
+        assert_eq!(kept(&verifier), 0);
+        assert!(verifier.verify(&token(1, "k", 200, &key)).await.is_ok());
+        assert_eq!(kept(&verifier), 1);
+    }
+}

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Feed, Who,
     chain::{Chain, Fault, Step},
-    event::{Event, TYP},
+    event::{Entry, Event, TYP},
     sse::{Broken, Decoder, Message, Said},
 };
 use crate::{
@@ -201,7 +201,12 @@ async fn take(feed: &Feed, chain: &mut Chain, message: &Message) -> Result<(), E
     let event = feed.source.check(message).await?;
     let now = feed.clocks.now();
     let step = chain.take(&event, passed_ms, now)?;
-    event.events.iter().try_for_each(|entry| entry.apply(&feed.known))?;
+    for entry in &event.events {
+        if let Entry::Key(kid) = entry {
+            tracing::warn!(kid, "the issuer has withdrawn a key");
+        }
+        entry.apply(&feed.known)?;
+    }
     feed.state.events.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     match step {
         Step::Part => {}

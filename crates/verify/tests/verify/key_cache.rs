@@ -220,6 +220,23 @@ async fn an_issuer_that_is_away_at_the_start_is_503_and_then_recovers() {
 }
 
 #[tokio::test]
+async fn keys_rotated_while_the_issuer_is_away_are_found_when_it_is_back() {
+    let (issuer, verifier, old) = started().await;
+    let new = token("new", &claims(&issuer.url));
+    verifier.ready().await.unwrap();
+    issuer.mood(Mood::Broken);
+    issuer.publish(set(&["new"]));
+    issuer.clock.advance(600);
+    // Nobody knows of the new key yet, and that is not the token's fault.
+    assert!(verifier.verify(&old).await.is_ok());
+    assert_eq!(verifier.verify(&new).await.unwrap_err(), Rejection::KeysUnavailable);
+    issuer.mood(Mood::Well);
+    issuer.clock.advance(30);
+    until(async || verifier.verify(&new).await.is_ok()).await;
+    assert_eq!(verifier.verify(&old).await.unwrap_err(), Rejection::UnknownKey);
+}
+
+#[tokio::test]
 async fn pauses_grow_while_the_issuer_is_away() {
     let (issuer, verifier, token) = started().await;
     issuer.mood(Mood::Broken);
