@@ -62,6 +62,7 @@
 //! environment is not used: whose answers are believed is told by the configuration alone.
 
 mod asked;
+mod bearer;
 mod build_error;
 mod builder;
 mod claims;
@@ -84,6 +85,7 @@ mod token_cache;
 mod tower;
 mod verifier;
 
+pub use bearer::bearer_token;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use claims::Claims;

@@ -15,12 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tower::{Layer, Service};
 
-use crate::{Claims, Rejection, ScopeTable, Verifier};
+use crate::{Claims, Rejection, ScopeTable, Verifier, bearer_token};
 
 /// Bytes of a refused request's body that are read and thrown away.
 const MAX_DISCARDED: usize = 1024 * 1024;
@@ -94,7 +94,7 @@ impl ProtectLayer {
         if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
             return Err(Rejection::TokenInQuery);
         }
-        let token = bearer(&parts.headers)?;
+        let token = bearer_token(&parts.headers)?;
         let claims = self.verifier.verify(token).await?;
         claims.require(self.table.needed(&parts.method, parts.uri.path())?)?;
         // Whoever prints the headers further in prints no token.
@@ -163,27 +163,6 @@ where
             }
         })
     }
-}
-
-/// The bearer token of the `Authorization` header (RFC 6750 §2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (None, _) => return Err(Rejection::NoToken),
-        (Some(_), Some(_)) => return Err(Rejection::MalformedHeader),
-        (Some(value), None) => value.to_str().map_err(|_| Rejection::MalformedHeader)?,
-    };
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Rejection::NoToken);
-    }
-    let token = token.trim_matches(' ');
-    let body = token.trim_end_matches('=');
-    let is_token_byte = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-    if body.is_empty() || !body.bytes().all(is_token_byte) {
-        return Err(Rejection::MalformedHeader);
-    }
-    Ok(token)
 }
 
 /// Reads what is left of `body`, within bounds: some clients lose an answer that comes before they have sent everything.

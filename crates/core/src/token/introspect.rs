@@ -90,6 +90,15 @@ pub async fn introspect(
     (who, token): (&Credentials, &str),
 ) -> Result<(ApiName, Introspection), Refusal> {
     let api = authenticate_api(rules, place, caller, who)?;
+    let found = look(rules, place, &api, token).await?;
+    Ok((api.name.clone(), found))
+}
+
+/// What `token` is to `api`, for who needs no secret to ask: a listener of this process that answers for the API.
+///
+/// # Errors
+/// [`Refusal::Unavailable`] when it can't be known.
+pub async fn look(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<Introspection, Refusal> {
     let now = rules.clock.now();
     let key = (place.issuer.name().clone(), sha256(token.as_bytes()));
     let epoch = place.slot.epoch();
@@ -98,17 +107,17 @@ pub async fn introspect(
     {
         metrics().cache_hits.count(Held::Introspections);
         let good = seen.api == api.name && seen.token.exp > now;
-        return Ok((api.name.clone(), if good { Introspection::Active(seen.token) } else { Introspection::Inactive }));
+        return Ok(if good { Introspection::Active(seen.token) } else { Introspection::Inactive });
     }
     metrics().cache_misses.count(Held::Introspections);
     let Some(read) = read_access_token(place, &*rules.dialects, token) else {
-        return Ok((api.name.clone(), Introspection::Inactive));
+        return Ok(Introspection::Inactive);
     };
     if read.api.name != api.name || read.facts.expires_at <= now {
-        return Ok((api.name.clone(), Introspection::Inactive));
+        return Ok(Introspection::Inactive);
     }
-    let Some(username) = standing(rules, place, &api, &read).await? else {
-        return Ok((api.name.clone(), Introspection::Inactive));
+    let Some(username) = standing(rules, place, api, &read).await? else {
+        return Ok(Introspection::Inactive);
     };
     let facts = read.facts;
     let token = Arc::new(ActiveToken {
@@ -123,7 +132,7 @@ pub async fn introspect(
         username,
     });
     rules.introspected.0.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
-    Ok((api.name.clone(), Introspection::Active(token)))
+    Ok(Introspection::Active(token))
 }
 
 /// Whether nothing stands against the token: client and user are there and enabled, no mark covers it, neither it nor its

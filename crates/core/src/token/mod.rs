@@ -14,7 +14,7 @@ mod target;
 pub use answer::{AccessToken, Issued, TokenAnswer};
 pub(crate) use exchange::counted;
 pub use exchange::exchange;
-pub use introspect::{ActiveToken, Introspected, Introspection, introspect};
+pub use introspect::{ActiveToken, Introspected, Introspection, introspect, look};
 pub use refresh::take_apart;
 pub use request::{Caller, Credentials, GrantRequest, Reading, Target, TokenRequest};
 pub use revoke::{Revoked, revoke_at_api, revoke_token, set_mark};
