@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 /// The lines, top first; a crate may use those on lower lines.
 const LINES: [&[&str]; 5] = [
     &["server"],
-    &["oauth", "admin", "store"],
+    &["oauth", "admin", "gate", "store"],
     &["core", "verify"],
     &["jose", "config", "web"],
     &["types", "telemetry"],

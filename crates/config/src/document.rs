@@ -11,20 +11,27 @@ use crate::problem::{Place, Problem};
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) place: Place,
-    pub(crate) value: Value,
+pub struct Node {
+    /// Where it stands.
+    pub place: Place,
+    /// The value.
+    pub value: Value,
 }
 
 /// A value as it was written.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A text.
     Text(String),
     /// Out of the environment, where everything is a text: a number, a list, whatever the option takes.
     Word(String),
+    /// A whole number.
     Integer(i64),
+    /// `true` or `false`.
     Flag(bool),
+    /// A list.
     List(Vec<Node>),
+    /// A table.
     Table(Vec<Entry>),
     /// What no option takes: its name.
     Other(&'static str),
@@ -32,7 +39,8 @@ pub(crate) enum Value {
 
 impl Value {
     /// How it is told in a message.
-    pub(crate) fn found(&self) -> String {
+    #[must_use]
+    pub fn found(&self) -> String {
         match self {
             Self::Text(text) | Self::Word(text) if text.chars().count() <= 80 => format!("{text:?}"),
             Self::Text(_) | Self::Word(_) => "a long text".into(),
@@ -47,14 +55,20 @@ impl Value {
 
 /// A key and its value.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) place: Place,
-    pub(crate) node: Node,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// The value.
+    pub node: Node,
 }
 
 /// The keys of `text`, a TOML file that messages call `file`.
-pub(crate) fn parse(file: &Arc<Path>, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
+///
+/// # Errors
+/// Everything that is not TOML: never an empty list.
+pub fn parse(file: &Arc<Path>, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
     let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     let place = |at: usize| Place::Line(file.clone(), 1 + starts.partition_point(|start| *start <= at));
     let (table, errors) = DeTable::parse_recoverable(text);

@@ -5,6 +5,7 @@
 
 mod document;
 mod environment;
+mod gate;
 mod kinds;
 mod load;
 mod master_key;
@@ -14,9 +15,13 @@ mod reader;
 mod reference;
 mod sections;
 
+pub use document::{Entry, Node, Value, parse as parse_toml};
+pub use gate::{GateConfig, load_gate, read_gate};
 pub use load::{Config, load, read};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeySource, read_master_key};
 pub use nearest::{did_you_mean, nearest};
 pub use problem::{Place, Problem};
 pub use reference::reference_markdown;
-pub use sections::{CertificateFiles, Dialects, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls};
+pub use sections::{
+    CertificateFiles, Dialects, Gate, GateProcess, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls, Tokens,
+};

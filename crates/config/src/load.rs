@@ -8,7 +8,7 @@ use crate::{
     master_key::read_master_key,
     problem::{Place, Problem},
     reader::{Name, Places, Reader, written},
-    sections::{self, Dialects, KeyFiles, Keys, Limits, Listen, Store, Telemetry, Tls},
+    sections::{self, Dialects, Gate, KeyFiles, Keys, Limits, Listen, Store, Telemetry, Tls},
 };
 
 /// A file that is longer is no configuration.
@@ -27,6 +27,8 @@ pub struct Config {
     pub keys: Keys,
     /// Dialects of the user's own.
     pub dialects: Dialects,
+    /// Forward authentication.
+    pub gate: Gate,
     /// The bounds of everything.
     pub limits: Limits,
     /// The log.
@@ -43,14 +45,19 @@ pub fn load<K: Into<OsString>, V: Into<OsString>>(
     path: &Path,
     env: impl IntoIterator<Item = (K, V)>,
 ) -> Result<Config, Vec<Problem>> {
+    let text = text_of(path)?;
+    read(path, &text, env)
+}
+
+/// The text of the file at `path`.
+pub(crate) fn text_of(path: &Path) -> Result<String, Vec<Problem>> {
     let failed = |message: String| vec![Problem { place: Place::File(path.into()), key: String::new(), message }];
     match fs::metadata(path) {
         Ok(file) if file.len() > MOST_BYTES => return Err(failed(format!("longer than {MOST_BYTES} bytes"))),
         Ok(_) => {}
         Err(e) => return Err(failed(format!("cannot be read: {e}"))),
     }
-    let text = fs::read_to_string(path).map_err(|e| failed(format!("cannot be read: {e}")))?;
-    read(path, &text, env)
+    fs::read_to_string(path).map_err(|e| failed(format!("cannot be read: {e}")))
 }
 
 /// Like [`load`], of a `text` that messages call `file`, in whose folder relative paths begin.
@@ -77,12 +84,17 @@ pub fn read<K: Into<OsString>, V: Into<OsString>>(
     let store = Store::read(&mut reader);
     let keys = KeyFiles::read(&mut reader).and_then(|files| Keys::new(files, secrets, &mut reader));
     let dialects = Dialects::read(&mut reader);
+    let gate = Gate::read(&mut reader);
     let limits = Limits::read(&mut reader);
     let telemetry = Telemetry::read(&mut reader);
     if let Some(listen) = &listen {
         listen.check(&mut reader);
         if let Some(tls) = &tls {
             tls.check(!listen.https.is_empty(), &mut reader);
+        }
+        if let Some(gate) = &gate {
+            let taken = [listen.https.as_slice(), &listen.http, listen.ops.as_slice()].concat();
+            gate.check(&taken, &mut reader);
         }
     }
     if let Some(limits) = &limits {
@@ -91,8 +103,8 @@ pub fn read<K: Into<OsString>, V: Into<OsString>>(
     let Reader { places, problems, .. } = reader;
     let config = || {
         let (listen, tls, store, keys) = (listen?, tls?, store?, keys?);
-        let (dialects, limits, telemetry) = (dialects?, limits?, telemetry?);
-        Some(Config { listen, tls, store, keys, dialects, limits, telemetry, places })
+        let (dialects, gate, limits, telemetry) = (dialects?, gate?, limits?, telemetry?);
+        Some(Config { listen, tls, store, keys, dialects, gate, limits, telemetry, places })
     };
     match config() {
         Some(config) if problems.is_empty() => Ok(config),
@@ -200,7 +212,7 @@ pub(crate) mod tests {
         let expected = [
             "environment variable FICHA_LIMITS__BODYBYTES: no option is called that, did you mean FICHA_LIMITS__BODY_BYTES?",
             "ficha.toml:2: [listen] htps: unknown key, did you mean https? (there are https, http, ops, trusted_proxies, drain_s, shutdown_s)",
-            "ficha.toml:4: [limit]: unknown section, did you mean limits? (there are listen, tls, store, keys, dialects, limits, telemetry)",
+            "ficha.toml:4: [limit]: unknown section, did you mean limits? (there are listen, tls, store, keys, dialects, gate, limits, telemetry)",
             "ficha.toml:3: [listen] ops: expected an IP address and a port, ",
             "ficha.toml:9: [tls] reload_s: expected seconds from 1 to 86400, ",
             "ficha.toml: [store] data: missing: expected the path of a folder",

@@ -21,7 +21,8 @@ pub enum Place {
 
 impl Place {
     /// `path` as it is meant here: a relative one in a file begins at the folder of that file.
-    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> PathBuf {
         match self {
             Self::Line(file, _) | Self::File(file) => file.parent().unwrap_or(Path::new("")).join(path),
             Self::Variable(_) | Self::Default => path.into(),

@@ -25,22 +25,35 @@ variable, at the working directory.
 Issuers, APIs, clients and users are not configured here but declared with `ficha apply`.
 ";
 
+const OF_GATE: &str = "
+# Configuration of `ficha gate`
+
+`ficha gate --config gate.toml` reads a file of its own, by the same rules, with the sections below; `ficha gate --rules rules.toml`
+needs none. What stands in the rules: [Protecting an API](../protect-an-api.md#the-rules).
+";
+
 /// The page `docs/reference/configuration.md`.
 #[must_use]
 pub fn reference_markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for section in sections::all() {
+    write_sections(&mut page, &sections::all());
+    page.push_str(OF_GATE);
+    write_sections(&mut page, &sections::of_gate());
+    page
+}
+
+fn write_sections(page: &mut String, sections: &[SectionInfo]) {
+    for section in sections {
         let about = sentence(section.about);
         let _ =
             write!(page, "\n## [{}]\n\n{about}\n\n| key | is | takes | default |\n|---|---|---|---|\n", section.name);
         for option in &section.options {
             let about = sentence(option.about).replace('|', "\\|");
             let takes = option.takes.replace('|', "\\|");
-            let (key, default) = (key(&section, option), default(option));
+            let (key, default) = (key(section, option), default(option));
             let _ = writeln!(page, "| {key} | {about} | {takes} | {default} |");
         }
     }
-    page
 }
 
 fn key(section: &SectionInfo, option: &OptionInfo) -> String {
@@ -76,7 +89,7 @@ mod tests {
     #[test]
     fn every_option_stands_in_the_page_with_a_sentence() {
         let page = reference_markdown();
-        for section in sections::all() {
+        for section in sections::all().into_iter().chain(sections::of_gate()) {
             assert!(page.contains(&format!("\n## [{}]\n", section.name)));
             for option in &section.options {
                 assert!(page.contains(&format!("\n| {} | ", key(&section, option))), "{}", option.key);

@@ -10,6 +10,7 @@ use crate::{
         dialect::DialectCommand, issuer::IssuerCommand, key::KeyCommand, token::TokenCommand, user::UserCommand,
     },
     dev::DevArgs,
+    gate::GateArgs,
     serve::ServeArgs,
 };
 
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// Serve, as a configuration file says.
     Serve(ServeArgs),
+    /// Check tokens beside a proxy: it asks at /verify whether a request may pass.
+    Gate(GateArgs),
     #[command(flatten)]
     Manage(Manage),
 }
@@ -163,6 +166,10 @@ mod tests {
             "dialect list",
             "dialect show pomelo",
             "dialect check my.toml",
+            "gate --rules r.toml --listen 127.0.0.1:1 --listen [::1]:1 --ops off --root-ca ca.pem",
+            "gate --config gate.toml",
+            "gate explain GET https://a.example/b --rules r.toml --json",
+            "gate --config gate.toml explain GET https://a.example/b",
             "doctor",
             "completions bash",
         ] {

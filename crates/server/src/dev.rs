@@ -80,6 +80,7 @@ pub(crate) async fn dev(args: DevArgs) -> Result<()> {
         data: data.clone(),
         clients: vec![https.with_tls(certificates.clone()), http],
         ops,
+        gate: None,
         others: vec![(api.with_tls(certificates.clone()), example_api(&ports, &data)?)],
         certificates: Some(certificates),
         reload: Duration::from_mins(1),

@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod dev;
 mod dev_certificates;
+mod gate;
 mod master;
 mod ops;
 #[cfg(test)]
@@ -47,6 +48,10 @@ fn done(cli: Cli) -> Result<()> {
         match cli.command {
             Command::Dev(args) => dev::dev(args).await,
             Command::Serve(args) => serve::serve(args).await,
+            Command::Gate(mut args) => match args.command.take() {
+                Some(command) => commands::gate::run(command, args.rules, &cli.global),
+                None => gate::gate(args, cli.global.config).await,
+            },
             Command::Manage(command) => commands::run(command, &cli.global).await,
         }
     })

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::Router;
+use ficha_gate::Gate;
 use ficha_oauth::{Face, FaceOptions};
 use ficha_telemetry::metrics;
 use ficha_web::{CertStore, Listener, Serving, Shutdown, wind_down};
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) clients: Vec<Listener>,
     /// The bound listener of the operations port.
     pub(crate) ops: Option<Listener>,
+    /// The bound listeners for proxies, and what answers them.
+    pub(crate) gate: Option<(Vec<Listener>, Gate)>,
     /// Further listeners with what they serve: the example API of `dev`.
     pub(crate) others: Vec<(Listener, Router)>,
     /// The certificates, to be reloaded when their files change.
@@ -58,6 +61,11 @@ pub(crate) async fn run(
     for listener in plan.clients {
         servings.push(listener.serve(face.clone())?);
     }
+    if let Some((listeners, gate)) = plan.gate {
+        for listener in listeners {
+            servings.push(listener.serve(gate.clone())?);
+        }
+    }
     for (listener, router) in plan.others {
         servings.push(listener.serve(router)?);
     }
@@ -87,17 +95,17 @@ pub(crate) async fn run(
 }
 
 /// The signals that end a server.
-struct Ending {
+pub(crate) struct Ending {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Ending {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

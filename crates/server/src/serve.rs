@@ -1,17 +1,18 @@
 //! `ficha serve`: production.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use ficha_config::{Config, LogFormat};
 use ficha_core::views::CacheSizes;
+use ficha_gate::{Check, Gate, OwnIssuer, Rulebook, rules::Tokens};
 use ficha_oauth::FaceOptions;
 use ficha_store::OpenOptions;
 use ficha_telemetry::{LogOptions, logging};
 use ficha_web::{BodyLimits, CertStore, CertificateFiles, Http2Limits, Limits, Listener, Shutdown, TrustedProxies};
 
 use crate::{
-    clock, master, run,
+    clock, gate, master, run,
     wire::{self, Opener, Opening, Sizes},
 };
 
@@ -35,16 +36,14 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
     }
     let _log = logging::init(LogOptions {
         filter: config.telemetry.log.clone(),
-        format: match config.telemetry.format {
-            LogFormat::Json => ficha_telemetry::Format::Json,
-            LogFormat::Text => ficha_telemetry::Format::Text,
-        },
+        format: log_format(config.telemetry.format),
         access: config.telemetry.access_log,
         buffer: config.telemetry.buffer_bytes,
         ..LogOptions::new(clock::wall)
     })?;
     let shutdown = Shutdown::new();
     let certificates = certificates(&config)?;
+    let book = config.gate.rules.as_deref().map(gate::load_rules).transpose()?;
     let parts = wire::open(opening(&config, Opener::Serve)?).await?;
     let (limits, proxies) = (limits(&config.limits), TrustedProxies::new(config.listen.trusted_proxies.clone()));
     let bind = |address| {
@@ -64,14 +63,20 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         clients.push(bind(*address)?);
     }
     let ops = config.listen.ops.map(bind).transpose()?;
+    let proxies_before_apis = TrustedProxies::new(config.gate.trusted_proxies.clone());
+    let mut for_proxies = Vec::new();
+    for address in &config.gate.listen {
+        for_proxies.push(bind(*address)?.with_proxies(proxies_before_apis.clone()));
+    }
     let mut bound = Vec::new();
-    for listener in clients.iter().chain(ops.as_ref()) {
+    for listener in clients.iter().chain(ops.as_ref()).chain(&for_proxies) {
         bound.push(listener.local_addr()?.to_string());
     }
     let plan = run::Plan {
         data: config.store.data.clone(),
         clients,
         ops,
+        gate: book.map(|book| (for_proxies, own_gate(&parts, book, proxies_before_apis))),
         others: Vec::new(),
         certificates,
         reload: config.tls.reload_s,
@@ -86,6 +91,23 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         Ok(out.flush()?)
     };
     run::run(&parts, plan, (shutdown, up)).await
+}
+
+/// What answers proxies within this process.
+fn own_gate(parts: &wire::Parts, book: Rulebook, proxies: TrustedProxies) -> Gate {
+    let own = |tokens: &Tokens| {
+        Arc::new(OwnIssuer::new(parts.rules.clone(), &tokens.issuer, &tokens.audience)) as Arc<dyn Check>
+    };
+    let checks = book.apis().iter().map(|api| api.tokens.as_ref().map(own)).collect();
+    Gate::new(book, checks, proxies)
+}
+
+/// How a line of the log is written.
+pub(crate) fn log_format(format: LogFormat) -> ficha_telemetry::Format {
+    match format {
+        LogFormat::Json => ficha_telemetry::Format::Json,
+        LogFormat::Text => ficha_telemetry::Format::Text,
+    }
 }
 
 /// What a configuration says about opening the store.
@@ -117,7 +139,7 @@ fn sizes(limits: &ficha_config::Limits) -> Sizes {
     }
 }
 
-fn certificates(config: &Config) -> Result<Option<std::sync::Arc<CertStore>>> {
+fn certificates(config: &Config) -> Result<Option<Arc<CertStore>>> {
     if config.listen.https.is_empty() {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use ficha_config::Config;
+use ficha_config::{Config, GateConfig};
 use ficha_core::{
     Limits, Outage, Rules, SecretUses,
     guard::Guard,
@@ -228,6 +228,21 @@ impl WrongUse {
 /// The configuration at `path`, with the environment above it.
 pub(crate) fn load_config(path: &Path) -> Result<Config, WrongUse> {
     ficha_config::load(path, std::env::vars_os()).map_err(|problems| WrongUse::of(&problems))
+}
+
+/// The configuration of `ficha gate` at `path`, where there is one, with the environment and `given` above it.
+pub(crate) fn load_gate_config(path: Option<&Path>, given: &[(&str, String)]) -> Result<GateConfig, WrongUse> {
+    let is_given = |name: &std::ffi::OsStr| given.iter().any(|(own, _)| name == *own);
+    let env = std::env::vars_os().filter(|(name, _)| !is_given(name));
+    let all: Vec<_> = given.iter().map(|(name, value)| (name.into(), value.into())).chain(env).collect();
+    if path.is_none() && !all.iter().any(|(name, _)| name == "FICHA_GATE__RULES") {
+        return Err(WrongUse("rules are needed: ficha gate --rules rules.toml, or --config gate.toml".into()));
+    }
+    let read = match path {
+        Some(path) => ficha_config::load_gate(path, all),
+        None => ficha_config::read_gate("ficha gate", "", all),
+    };
+    read.map_err(|problems| WrongUse::of(&problems))
 }
 
 /// The store of `data` opened by an administrator's command, because no server runs there; the routes for administrators on it.

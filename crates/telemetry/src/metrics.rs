@@ -110,7 +110,21 @@ labels! {
         Introspect = "introspect",
         Jwks = "jwks",
         Metadata = "metadata",
+        Verify = "verify",
         Other = "other",
+    }
+    /// What a proxy was answered that asked whether a request may pass.
+    GateAnswer("outcome") {
+        Passed = "passed",
+        Public = "public",
+        Token = "token",
+        Scope = "scope",
+        NoRule = "no_rule",
+        OddPath = "odd_path",
+        Unclear = "unclear",
+        Insecure = "insecure",
+        Untrusted = "untrusted",
+        Unavailable = "unavailable",
     }
     /// Why a connection was turned away.
     RefusedConnection("reason") {
@@ -164,6 +178,8 @@ metrics! {
     revocations_folded: Counter, "ficha_revocations_folded_total", Count;
     /// Introspections answered.
     introspections: Counter<Introspection>, "ficha_introspections_total", Count;
+    /// Questions of proxies answered: whether a request may pass.
+    gate_answers: Counter<GateAnswer>, "ficha_gate_answers_total", Count;
     /// Client authentications that failed, by method.
     client_auth_failures: Counter<ClientAuth>, "ficha_client_auth_failures_total", Count;
     /// Requests refused or slowed because there were too many.

@@ -1,14 +1,19 @@
 //! The sections, one file each. An option is one line there and nowhere else.
 
 mod dialects;
+mod gate;
+mod gate_process;
 mod keys;
 mod limits;
 mod listen;
 mod store;
 mod telemetry;
 mod tls;
+mod tokens;
 
 pub use dialects::Dialects;
+pub use gate::Gate;
+pub use gate_process::GateProcess;
 pub(crate) use keys::KeyFiles;
 pub use keys::Keys;
 pub use limits::Limits;
@@ -16,12 +21,27 @@ pub use listen::Listen;
 pub use store::Store;
 pub use telemetry::{LogFormat, Telemetry};
 pub use tls::{CertificateFiles, Tls};
+pub use tokens::Tokens;
 
 use crate::reader::SectionInfo;
 
 /// Every section, in the order of the reference.
 pub(crate) fn all() -> Vec<SectionInfo> {
-    vec![Listen::info(), Tls::info(), Store::info(), keys::info(), Dialects::info(), Limits::info(), Telemetry::info()]
+    vec![
+        Listen::info(),
+        Tls::info(),
+        Store::info(),
+        keys::info(),
+        Dialects::info(),
+        Gate::info(),
+        Limits::info(),
+        Telemetry::info(),
+    ]
+}
+
+/// Every section of the configuration of `ficha gate`.
+pub(crate) fn of_gate() -> Vec<SectionInfo> {
+    vec![GateProcess::info(), Tokens::info(), Telemetry::info()]
 }
 
 /// Declares a section: its struct, how it is read, and what the reference tells of it. A line of it is
@@ -64,13 +84,14 @@ mod tests {
     use crate::{load::tests::config_of, read};
 
     const EXAMPLE: &str = include_str!("../../../../deploy/ficha.toml");
+    const GATE: &str = include_str!("../../../../deploy/gate.toml");
     const UNIT: &str = include_str!("../../../../deploy/ficha.service");
 
-    /// The lines that are settings commented out: section, key, value.
-    fn commented_out() -> Vec<(&'static str, &'static str, &'static str)> {
+    /// The lines of `example` that are settings commented out: section, key, value.
+    fn commented_out(example: &'static str) -> Vec<(&'static str, &'static str, &'static str)> {
         let mut section = "";
         let mut found = Vec::new();
-        for line in EXAMPLE.lines() {
+        for line in example.lines() {
             if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
                 section = name;
             }
@@ -90,19 +111,28 @@ mod tests {
     }
 
     #[test]
-    fn the_example_shows_every_option_with_its_default() {
-        let commented_out = commented_out();
-        for section in super::all() {
-            for option in section.options.iter().filter(|o| !o.secret) {
-                let set = EXAMPLE.contains(&format!("\n{} = ", option.key));
-                let shown = commented_out.contains(&(section.name, option.key, option.default));
-                assert!(set || shown, "#{} = {} under [{}]", option.key, option.default, section.name);
+    fn the_examples_show_every_option_with_its_default() {
+        for (example, sections) in [(EXAMPLE, super::all()), (GATE, super::of_gate())] {
+            let commented_out = commented_out(example);
+            for section in &sections {
+                for option in section.options.iter().filter(|o| !o.secret) {
+                    let set = example.contains(&format!("\n{} = ", option.key));
+                    let shown = commented_out.contains(&(section.name, option.key, option.default));
+                    assert!(set || shown, "#{} = {} under [{}]", option.key, option.default, section.name);
+                }
+            }
+            for (section, key, _) in commented_out {
+                let known = sections.iter().any(|s| s.name == section && s.options.iter().any(|o| o.key == key));
+                assert!(known, "[{section}] {key} is no option");
             }
         }
-        for (section, key, _) in commented_out {
-            let known = super::all().iter().any(|s| s.name == section && s.options.iter().any(|o| o.key == key));
-            assert!(known, "[{section}] {key} is no option");
-        }
+    }
+
+    #[test]
+    fn the_example_of_the_gate_is_a_configuration() {
+        let gate = crate::read_gate("/etc/ficha/gate.toml", GATE, [("PATH", "/bin")]).unwrap();
+        assert_eq!(gate.gate.rules.to_str(), Some("/etc/ficha/rules.toml"));
+        assert_eq!(gate.gate.listen, ["127.0.0.1:9091".parse().unwrap()]);
     }
 
     #[test]

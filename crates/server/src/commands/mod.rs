@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod dialect;
 mod doctor;
+pub(crate) mod gate;
 mod input;
 pub(crate) mod issuer;
 pub(crate) mod key;
