@@ -5,7 +5,7 @@
 
 use std::{future::Future, str::FromStr, sync::OnceLock};
 
-use ficha_types::BadWord;
+use ficha_types::{BadWord, IssuerName};
 use serde::de::DeserializeOwned;
 
 /// A statement as both engines take it, its parameters written `$1`, `$2` ..
@@ -26,6 +26,11 @@ impl Query {
         Self { text: postgres, of_sqlite: Some(sqlite), question: OnceLock::new() }
     }
 
+    /// As PostgreSQL takes it.
+    pub(crate) const fn dollars(&self) -> &'static str {
+        self.text
+    }
+
     /// With `?1` for `$1`: SQLite numbers `$n` by first appearance, so that `$2 … $1` would be bound the wrong way round.
     pub(crate) fn question_marks(&self) -> &str {
         self.question.get_or_init(|| {
@@ -44,6 +49,7 @@ impl Query {
 /// A parameter of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
+    /// An absent text: a server wants to be told the type of what is not there, and nothing but texts may be absent.
     Null,
     Int(i64),
     Text(&'a str),
@@ -105,8 +111,27 @@ pub(crate) fn instant(row: &dyn Row, column: usize) -> Result<ficha_types::UnixS
 /// How a row is read.
 pub(crate) type Read<T> = fn(&dyn Row) -> Result<T, Failure>;
 
-/// An engine's transaction, as a step sees it.
+/// A connection to an engine, as a step sees it.
+///
+/// Until a step says [`Session::whole`] or [`Session::one_moment`], each of its statements stands by itself: a step of one
+/// statement needs no transaction, and is a single journey. An embedded engine has one around every step anyway.
+///
+/// Writers run beside each other, each statement sees what was committed when it began, and an `UPDATE` that waited for a
+/// row looks at its `WHERE` again: that decides most races. What a step reads, decides on and then writes elsewhere
+/// is guarded by [`Session::lock`].
 pub(crate) trait Session: Send {
+    /// What the step writes from here on stands or falls together.
+    fn whole(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What the step reads from here on is as of one moment.
+    fn one_moment(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Until the step ends, no other step holds the lock of the same name in that issuer. After [`Session::whole`].
+    fn lock(&mut self, issuer: &IssuerName, name: &[&str]) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What was numbered is told to the other nodes as soon as it stands, so that they don't wait for their next look.
+    fn announce(&mut self);
+
     /// Runs `query` and reads its first row, if there is one. What `RETURNING` tells is of a statement that ran to its end.
     fn first<T: Send>(
         &mut self,
@@ -126,6 +151,13 @@ pub(crate) trait Session: Send {
     /// Runs `query`, which answers no rows; how many it touched.
     fn run(&mut self, query: &'static Query, values: &[Value<'_>])
     -> impl Future<Output = Result<u64, Failure>> + Send;
+
+    /// Runs `query` once for each of `rows`.
+    fn run_each<const N: usize>(
+        &mut self,
+        query: &'static Query,
+        rows: &[[Value<'_>; N]],
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// Whether `query` answered a row.

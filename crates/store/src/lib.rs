@@ -1,10 +1,13 @@
-//! The ports of ficha-core on SQLite.
+//! The ports of ficha-core on SQLite and on PostgreSQL.
 //!
-//! `backend` is the seam: what is above it (`queries`) stands once for every engine, what is below it (`sqlite`) is an
-//! engine's own: threads, locks, pragmas, migrations.
+//! `backend` is the seam: what is above it (`queries`) stands once for every engine, what is below it (`sqlite`,
+//! `postgres`) is an engine's own: threads or a pool, locks, pragmas, migrations.
 
 mod backend;
+mod migration;
+mod postgres;
 mod queries;
 mod sqlite;
 
+pub use postgres::{PostgresError, PostgresFailure, PostgresOptions, PostgresStore};
 pub use sqlite::{OpenError, OpenFailure, OpenOptions, SqliteStore};

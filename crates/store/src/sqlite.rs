@@ -2,7 +2,7 @@
 
 mod connection;
 mod job;
-mod migrate;
+pub(crate) mod migrate;
 mod open;
 mod ports;
 mod queue;

@@ -9,6 +9,7 @@
 //! A server ends with its value, and with the process however that ends: a watchdog waits for the end of a pipe that
 //! the process holds, stops the server and removes its folder. As root, everything runs as the user `postgres`.
 
+mod bouncer;
 mod guarded;
 mod place;
 
@@ -22,6 +23,7 @@ use std::{
     },
 };
 
+pub use bouncer::Bouncer;
 pub use guarded::{Guarded, free_port};
 
 /// The superuser of a test's server: no password over its socket and over the loopback.
@@ -266,6 +268,13 @@ impl Database<'_> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// All that stands in its tables, bytes as they are.
+    pub fn text(&self) -> String {
+        let tables = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+        let rows: Vec<_> = tables.lines().map(|table| format!("SELECT t::text FROM {table} t")).collect();
+        self.query(&format!("SET bytea_output = 'escape'; {}", rows.join("; ")))
     }
 
     /// Runs SQL in it, past everybody's back.

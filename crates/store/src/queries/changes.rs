@@ -61,6 +61,9 @@ pub(crate) async fn count<S: Session>(
     let values = [text(issuer), Value::Int(as_int(changes.len())), Value::Int(as_int(audit)), Value::Int(from_the_end)];
     let last = session.first(&COUNT, &values, |row| Ok(Counted { change: row.int(0)?, audit: row.int(1)? })).await?;
     let last = last.ok_or_else(|| Failure::Conflict(format!("there is no issuer {issuer}")))?;
+    if !changes.is_empty() {
+        session.announce();
+    }
     let directory = changes.iter().any(|change| change.fact == Fact::Issuer);
     if directory && !any(session, &COUNT_DIRECTORY, &[]).await? {
         return Err(Failure::Damaged(
@@ -78,20 +81,22 @@ pub(crate) async fn keep<S: Session>(
     at: UnixSeconds,
 ) -> Result<(), Failure> {
     let first = last - as_int(changes.len()) + 1;
-    for (number, change) in (first..).zip(changes) {
-        let Written { kind, subject, api, moment } = written(&change.fact);
-        let values = [
-            text(issuer),
-            Value::Int(number),
-            text(kind),
-            text(&subject),
-            Value::Int(at.0),
-            text(api),
-            Value::Int(moment),
-        ];
-        session.run(&ADD, &values).await?;
-    }
-    Ok(())
+    let written: Vec<_> = (first..).zip(changes).map(|(number, change)| (number, written(&change.fact))).collect();
+    let rows: Vec<_> = written
+        .iter()
+        .map(|(number, Written { kind, subject, api, moment })| {
+            [
+                text(issuer),
+                Value::Int(*number),
+                Value::Text(kind),
+                Value::Text(subject),
+                Value::Int(at.0),
+                Value::Text(api),
+                Value::Int(*moment),
+            ]
+        })
+        .collect();
+    session.run_each(&ADD, &rows).await
 }
 
 /// Numbers and keeps `changes`: the last statements of a step.

@@ -42,7 +42,7 @@ struct State {
     ended: i64,
 }
 
-/// Uses a rotating refresh token.
+/// Uses a rotating refresh token: in the usual case one statement that stands by itself.
 pub(crate) async fn trade<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
@@ -68,6 +68,7 @@ pub(crate) async fn trade<S: Session>(
     if used.step == state.step - 1 && now <= state.used_at + used.retry_window {
         return Ok(Trade::Repeated { used_at: state.used_at });
     }
+    session.whole().await?;
     let ended = session.first(&REPLAY, &[text(issuer), text(&used.family)], |row| instant(row, 0)).await?;
     if let Some(until) = ended {
         changes::add(session, issuer, &[change(used, until)], now).await?;
@@ -110,6 +111,7 @@ pub(crate) async fn revoke<S: Session>(
         keep_until(used),
         text(&used.api),
     ];
+    session.whole().await?;
     if let Some(until) = session.first(&REVOKE, &values, |row| instant(row, 0)).await? {
         changes::add(session, issuer, &[change(used, until)], now).await?;
     }

@@ -41,8 +41,9 @@ pub(crate) async fn all<S: Session>(session: &mut S) -> Result<Vec<Issuer>, Fail
     session.all(&ALL, &[], |row| record(row, 0)).await
 }
 
-/// An issuer with what a node needs to serve it; as of one moment when the transaction shows one.
+/// An issuer with what a node needs to serve it, as of one moment.
 pub(crate) async fn one<S: Session>(session: &mut S, name: &IssuerName) -> Result<Option<IssuerRows>, Failure> {
+    session.one_moment().await?;
     let found = session.first(&ONE, &[text(name)], |row| Ok((record(row, 0)?, row.int(1)?, row.int(2)?))).await?;
     let Some((issuer, change, configured)) = found else { return Ok(None) };
     Ok(Some(IssuerRows {

@@ -50,6 +50,7 @@ pub(crate) async fn step<S: Session>(
     mark: &Mark,
     now: UnixSeconds,
 ) -> Result<UnixSeconds, Failure> {
+    session.whole().await?;
     let set = set(session, issuer, mark).await?;
     if set.moved {
         changes::add(session, issuer, &[change(&mark.whose, set.at)], now).await?;

@@ -15,9 +15,8 @@ use crate::backend::{Failure, Query, Session, Value, any, instant, json, record,
 static FIRST_COUNTER: Query = Query::new(
     "INSERT INTO counters (issuer, change, configured, audit) VALUES ($1, 0, 0, 0) ON CONFLICT (issuer) DO NOTHING RETURNING change",
 );
-/// Locks the counter where writers are many.
-static AS_EXPECTED: Query =
-    Query::new("UPDATE counters SET change = change WHERE issuer = $1 AND configured = $2 RETURNING change");
+/// Only acts move it, and these come one after the other.
+static AS_EXPECTED: Query = Query::new("SELECT change FROM counters WHERE issuer = $1 AND configured = $2");
 static ADD_AUDIT: Query = Query::new("INSERT INTO audit (issuer, number, record) VALUES ($1, $2, $3)");
 static AUDIT: Query = Query::new("SELECT record FROM audit WHERE issuer = $1 ORDER BY number DESC LIMIT $2");
 static NOTE: Query = Query::new("SELECT value FROM notes WHERE name = $1");
@@ -39,15 +38,23 @@ static PROBE: Query = Query::new(
 /// Does an act of administration; the issuer's last change number.
 pub(crate) async fn commit<S: Session>(session: &mut S, commit: &Commit) -> Result<i64, Failure> {
     let issuer = &commit.issuer;
+    session.whole().await?;
+    // One act after the other, each before its first row: their rows are many, and they take them in any order.
+    session.lock(issuer, &["acts"]).await?;
     expect(session, commit).await?;
     let mut facts = Vec::with_capacity(commit.edits.len());
     for edit in &commit.edits {
         apply(session, issuer, edit, &mut facts).await?;
     }
     let last = changes::count(session, issuer, &facts, commit.audit.len()).await?;
-    for (entry, back) in commit.audit.iter().rev().zip(0_i64..) {
-        session.run(&ADD_AUDIT, &[text(issuer), Value::Int(last.audit - back), text(&json(entry)?)]).await?;
-    }
+    let audit = commit.audit.iter().map(json).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<_> = audit
+        .iter()
+        .rev()
+        .zip(0_i64..)
+        .map(|(entry, back)| [text(issuer), Value::Int(last.audit - back), Value::Text(entry)])
+        .collect();
+    session.run_each(&ADD_AUDIT, &rows).await?;
     changes::keep(session, issuer, (&facts, last.change), commit.now).await?;
     Ok(last.change)
 }
@@ -135,10 +142,15 @@ pub(crate) async fn set_note<S: Session>(session: &mut S, name: &str, value: &st
 
 /// Keeps last uses of secrets; none moves back.
 pub(crate) async fn note_secret_uses<S: Session>(session: &mut S, uses: &[SecretUse]) -> Result<(), Failure> {
-    for SecretUse { issuer, owner, secret, at } in uses {
-        session.run(&USED, &[text(issuer), text(owner), text(secret), Value::Int(at.0)]).await?;
-    }
-    Ok(())
+    // In one order everywhere: two nodes that keep uses of the same secrets wait for each other, not both at once.
+    let mut sorted: Vec<_> = uses.iter().collect();
+    sorted.sort_unstable_by_key(|used| (&used.issuer, &used.owner, &used.secret));
+    let rows: Vec<_> = sorted
+        .iter()
+        .map(|SecretUse { issuer, owner, secret, at }| [text(issuer), text(owner), text(secret), Value::Int(at.0)])
+        .collect();
+    session.whole().await?;
+    session.run_each(&USED, &rows).await
 }
 
 /// The last uses of the secrets of one client or API.

@@ -28,12 +28,21 @@ static CHANGES: Query = Query::new(
      (SELECT issuer, number FROM changes WHERE at <= $1 ORDER BY at LIMIT $2)",
 );
 
-/// Removes at most `limit` rows of each table.
+/// Takes the counts of those whose revocations go, before these: as who adds one more and folds does.
+static HOLD_COUNTS: Query = Query::new(
+    "UPDATE revocation_counts SET standing = standing WHERE (issuer, client) IN \
+     (SELECT issuer, client FROM revocations WHERE until <= $1 ORDER BY until LIMIT $2)",
+);
+
+/// Removes at most `limit` rows of each table; of one table together, of several one after the other.
 pub(crate) async fn purge<S: Session>(session: &mut S, now: UnixSeconds, limit: u32) -> Result<PurgeReport, Failure> {
     let most = Value::Int(limit.into());
     let until = |at: UnixSeconds| [Value::Int(at.0), most];
     let live = session.run(&LIVE, &until(now)).await?;
     let families = session.run(&FAMILIES, &until(now)).await?;
+    let changes = session.run(&CHANGES, &until(now - CHANGES_FOR)).await?;
+    session.whole().await?;
+    session.run(&HOLD_COUNTS, &until(now)).await?;
     let gone = session
         .all(&REVOCATIONS, &until(now), |row| {
             let client = optional(row, 1, |row, column| Ok(row.text(column)?.to_owned()))?;
@@ -50,7 +59,6 @@ pub(crate) async fn purge<S: Session>(session: &mut S, now: UnixSeconds, limit: 
     for ((issuer, client), gone) in &by_client {
         revocations::less(session, [text(issuer), text(client)], *gone).await?;
     }
-    let changes = session.run(&CHANGES, &until(now - CHANGES_FOR)).await?;
     Ok(PurgeReport {
         rows: vec![("live_tokens", live), ("families", families), ("revocations", revoked), ("changes", changes)],
     })

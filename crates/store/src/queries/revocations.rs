@@ -71,6 +71,7 @@ pub(crate) async fn revoke<S: Session>(
     (now, fold_above): (UnixSeconds, u32),
 ) -> Result<u64, Failure> {
     let (id, api) = (text(&revocation.id), text_or_empty(revocation.api.as_ref()));
+    session.whole().await?;
     tokens::end_one(session, issuer, id, api).await?;
     let whose = revocation.client.clone().map(Marked::Client);
     if let Some(whose) = &whose {

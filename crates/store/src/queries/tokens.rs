@@ -18,10 +18,10 @@ static KEEP: Query = Query::new(
      WHERE live_tokens.id <> excluded.id AND (live_tokens.expires_at <= $10 OR live_tokens.issued_at <= $11) \
      RETURNING renewals",
 );
-static COUNT: Query =
-    Query::new("SELECT count(*) FROM live_tokens WHERE issuer = $1 AND client = $2 AND api = $3 AND expires_at > $4");
-static DROP: Query =
-    Query::new("DELETE FROM live_tokens WHERE issuer = $1 AND client = $2 AND api = $3 AND fingerprint = $4");
+static COUNT_OTHERS: Query = Query::new(
+    "SELECT count(*) FROM live_tokens \
+     WHERE issuer = $1 AND client = $2 AND api = $3 AND fingerprint <> $4 AND expires_at > $5",
+);
 static END_OF_ISSUER: Query = Query::new("DELETE FROM live_tokens WHERE issuer = $1 AND issued_at <= $2");
 static END_OF_CLIENT: Query =
     Query::new("DELETE FROM live_tokens WHERE issuer = $1 AND client = $2 AND issued_at <= $3");
@@ -49,13 +49,13 @@ pub(crate) async fn keep<S: Session>(
 ) -> Result<Kept, Failure> {
     let [a, b, c, d] = place(issuer, key);
     let row = &offer.row;
+    session.whole().await?;
+    // Nobody else may count the same and take the last place too.
+    session.lock(issuer, &["live", key.client.as_str(), key.api.as_str()]).await?;
     let before = live(session, issuer, key).await?;
-    if before.is_none() {
-        // Beyond the bound nothing is written, not even to be taken back.
-        let held = session.first(&COUNT, &[a, b, c, Value::Int(offer.now.0)], |row| row.int(0)).await?;
-        if held.is_some_and(|n| n >= MAX_LIVE) {
-            return Ok(Kept::Full);
-        }
+    let others = session.first(&COUNT_OTHERS, &[a, b, c, d, Value::Int(offer.now.0)], |row| row.int(0)).await?;
+    if others.is_some_and(|n| n >= MAX_LIVE) {
+        return Ok(Kept::Full);
     }
     let values = [
         a,
@@ -78,11 +78,6 @@ pub(crate) async fn keep<S: Session>(
             None => Kept::Full,
         });
     };
-    let held = session.first(&COUNT, &[a, b, c, Value::Int(offer.now.0)], |row| row.int(0)).await?;
-    if held.is_some_and(|n| n > MAX_LIVE) {
-        session.run(&DROP, &[a, b, c, d]).await?;
-        return Ok(Kept::Full);
-    }
     if renewals > 0
         && let Some(LiveRow { id, .. }) = before
     {

@@ -1,23 +1,14 @@
-//! Numbered changes of the tables: only ever added, each done once, in order.
+//! The tables of a database file, brought up to date.
 
-use std::fmt::Write;
-
-use ficha_jose::sha256;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::open::OpenFailure;
+use crate::migration::Migration;
 
 /// `fich` in the header of the file: whose database it is.
 const APPLICATION: i64 = 0x6669_6368;
 
-/// One change of the tables. `migrations/sqlite/NNNN_what.sql`; other engines have one of the same number and name.
-struct Migration {
-    number: i64,
-    name: &'static str,
-    text: &'static str,
-}
-
-const MIGRATIONS: &[Migration] = &[
+pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "tables", text: include_str!("../../migrations/sqlite/0001_tables.sql") },
     Migration { number: 2, name: "cluster", text: include_str!("../../migrations/sqlite/0002_cluster.sql") },
 ];
@@ -60,7 +51,7 @@ fn check_done(connection: &Connection, version: i64) -> Result<(), OpenFailure> 
                 row.get::<_, String>(0)
             });
         match checksum {
-            Ok(checksum) if checksum == self::checksum(migration.text) => {}
+            Ok(checksum) if checksum == migration.checksum() => {}
             Ok(_) | Err(rusqlite::Error::QueryReturnedNoRows) => {
                 return Err(OpenFailure::OtherTables { number: migration.number });
             }
@@ -81,7 +72,7 @@ fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenFai
     transaction.execute_batch(migration.text)?;
     transaction.execute(
         "INSERT INTO migrations (number, name, checksum) VALUES (?1, ?2, ?3)",
-        (migration.number, migration.name, checksum(migration.text)),
+        (migration.number, migration.name, migration.checksum()),
     )?;
     transaction.commit()?;
     Ok(())
@@ -89,14 +80,6 @@ fn run(connection: &mut Connection, migration: &Migration) -> Result<(), OpenFai
 
 fn number(connection: &Connection, question: &str) -> Result<i64, OpenFailure> {
     Ok(connection.query_row(question, [], |row| row.get(0))?)
-}
-
-fn checksum(text: &str) -> String {
-    sha256(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

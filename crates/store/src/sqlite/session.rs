@@ -2,6 +2,7 @@
 
 use std::future::ready;
 
+use ficha_types::IssuerName;
 use rusqlite::{
     CachedStatement, Connection, ErrorCode,
     types::{ToSql, ToSqlOutput, ValueRef},
@@ -54,6 +55,22 @@ impl SqliteSession {
 }
 
 impl Session for SqliteSession {
+    // The thread has opened a transaction, and no other one writes.
+    fn whole(&mut self) -> impl Future<Output = Result<(), Failure>> + Send {
+        ready(Ok(()))
+    }
+
+    fn one_moment(&mut self) -> impl Future<Output = Result<(), Failure>> + Send {
+        ready(Ok(()))
+    }
+
+    fn lock(&mut self, _: &IssuerName, _: &[&str]) -> impl Future<Output = Result<(), Failure>> + Send {
+        ready(Ok(()))
+    }
+
+    // There are none.
+    fn announce(&mut self) {}
+
     fn first<T: Send>(
         &mut self,
         query: &'static Query,
@@ -78,6 +95,14 @@ impl Session for SqliteSession {
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<u64, Failure>> + Send {
         ready(self.run_now(query, values))
+    }
+
+    fn run_each<const N: usize>(
+        &mut self,
+        query: &'static Query,
+        rows: &[[Value<'_>; N]],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        ready(rows.iter().try_for_each(|values| self.run_now(query, values).map(drop)))
     }
 }
 

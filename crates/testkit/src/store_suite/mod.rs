@@ -5,6 +5,7 @@ pub mod families;
 pub mod feed;
 pub mod live;
 pub mod marks;
+pub mod races;
 pub mod records;
 pub mod revocations;
 pub mod samples;
@@ -49,6 +50,7 @@ pub fn assert_complete(listed: &[&str]) {
         ("feed", include_str!("feed.rs")),
         ("live", include_str!("live.rs")),
         ("marks", include_str!("marks.rs")),
+        ("races", include_str!("races.rs")),
         ("records", include_str!("records.rs")),
         ("revocations", include_str!("revocations.rs")),
         ("upkeep", include_str!("upkeep.rs")),
