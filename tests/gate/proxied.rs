@@ -138,6 +138,42 @@ pub(crate) fn none_of_the_callers_own_identity_reaches_the_api(front: Front) {
     }
 }
 
+pub(crate) fn no_other_spelling_reaches_the_api_and_nothing_takes_the_gates_word_away(front: Front) {
+    let proxied = shared(front);
+    let token = proxied.site.token("cards:read");
+    for name in ["X.Client.Id", "X-Client.Id", "X!Scope", "x.subject", "X~Subject", "X+Client_Id"] {
+        let answer = proxied.card(&token).header(name, "forged").send();
+        assert!(answer.status == 403 || !answer.text().contains("forged"), "{name}: {}", answer.whole());
+    }
+    for named in ["X-Client-Id", "X-Client-Id, X-Scope, X-Subject", "close, x-client-id", "Authorization"] {
+        let answer = proxied.card(&token).header("Connection", named).send().expect(200);
+        assert_eq!(told(&answer, "x-client-id"), ["my%20app"], "{named}");
+        assert_eq!(told(&answer, "x-scope"), ["cards:read"], "{named}");
+        assert_eq!(told(&answer, "x-subject"), ["my%20app"], "{named}");
+    }
+}
+
+pub(crate) fn no_header_gives_the_request_another_method_or_path(front: Front) {
+    let proxied = shared(front);
+    let token = proxied.site.token("cards:read");
+    let names = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"];
+    for name in names.into_iter().flat_map(ways) {
+        let answer = proxied.card(&token).header(&name, "forged").send();
+        assert!([200, 403].contains(&answer.status), "{name}: {}", answer.whole());
+        assert!(!answer.text().contains("forged"), "{name}: {}", answer.whole());
+    }
+}
+
+pub(crate) fn what_the_api_answers_itself_goes_through_as_it_is(front: Front) {
+    let proxied = shared(front);
+    let token = proxied.site.token("cards:read");
+    for status in ["401 Unauthorized", "403 Forbidden", "500 Internal Server Error", "503 Service Unavailable"] {
+        let answer = proxied.card(&token).header("X-Answer", status).send();
+        assert_eq!(answer.status.to_string(), status[..3]);
+        assert_eq!(line(&answer), "GET /cards/7", "{status}");
+    }
+}
+
 pub(crate) fn what_a_caller_says_to_the_gate_itself_counts_for_nothing(front: Front) {
     let proxied = shared(front);
     let mark = "told-to-the-gate";
@@ -149,8 +185,6 @@ pub(crate) fn what_a_caller_says_to_the_gate_itself_counts_for_nothing(front: Fr
         ("X-Forwarded-Host", "localhost"),
         ("X-Forwarded-Proto", "https"),
         ("Forwarded", "for=127.0.0.1;host=localhost;proto=https"),
-        ("X-Original-URL", "/health"),
-        ("X-Rewrite-URL", "/health"),
     ];
     for (name, value) in headers {
         let answer = proxied.marked("POST", "/cards", mark).header(name, value).send();
@@ -263,6 +297,9 @@ through!(
     a_body_reaches_the_api_whole,
     the_challenge_and_the_reason_reach_the_caller,
     none_of_the_callers_own_identity_reaches_the_api,
+    no_other_spelling_reaches_the_api_and_nothing_takes_the_gates_word_away,
+    no_header_gives_the_request_another_method_or_path,
+    what_the_api_answers_itself_goes_through_as_it_is,
     what_a_caller_says_to_the_gate_itself_counts_for_nothing,
     an_odd_path_is_refused,
     without_the_gate_nothing_passes,

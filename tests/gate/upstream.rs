@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// An API that answers every request with its method, target, headers and body.
+/// An API that answers every request with its line, headers and body, with the status that `X-Answer` asks for.
 pub(crate) struct Upstream {
     heads: Heads,
 }
@@ -63,8 +63,9 @@ fn answer(stream: TcpStream, heads: &Heads) {
         return;
     }
     let told = json!({"line": lines[0], "headers": headers, "body": String::from_utf8_lossy(&body)}).to_string();
+    let status = lines.iter().find_map(|l| l.strip_prefix("X-Answer: ")).unwrap_or("200 OK");
     let text = if lines[0].starts_with("HEAD ") { "" } else { &told };
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/x-echo\r\nConnection: close\r\nContent-Length";
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/x-echo\r\nConnection: close\r\nContent-Length");
     // Who has gone needs no answer.
     let _ = reader.into_inner().write_all(format!("{head}: {}\r\n\r\n{text}", told.len()).as_bytes());
 }

@@ -22,4 +22,4 @@ pub use own_issuer::OwnIssuer;
 pub use path::{OddPath, PlainPath};
 pub use question::Unclear;
 pub use rules::Rulebook;
-pub use verifying::{Verifying, VerifyingOptions, verifying};
+pub use verifying::{Checkable, Verifying, VerifyingOptions, verifying};

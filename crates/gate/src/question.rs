@@ -7,6 +7,19 @@ const METHOD: [HeaderName; 2] =
     [HeaderName::from_static("x-original-method"), HeaderName::from_static("x-forwarded-method")];
 const URI: [HeaderName; 2] = [HeaderName::from_static("x-original-uri"), HeaderName::from_static("x-forwarded-uri")];
 
+/// Headers that an upstream takes for the gate's word, or for another method or path than the rules saw. A proxy that passes the
+/// caller's headers on to us would pass them on to the upstream, too.
+const NOT_THE_CALLERS: [(&str, &str); 8] = [
+    ("x-client-id", "X-Client-Id"),
+    ("x-scope", "X-Scope"),
+    ("x-subject", "X-Subject"),
+    ("x-original-url", "X-Original-URL"),
+    ("x-rewrite-url", "X-Rewrite-URL"),
+    ("x-http-method", "X-HTTP-Method"),
+    ("x-http-method-override", "X-HTTP-Method-Override"),
+    ("x-method-override", "X-Method-Override"),
+];
+
 /// Why it can't be told what the request is that a proxy asks about. The proxy is set up wrongly, or lets the caller's own
 /// headers through.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +33,9 @@ pub enum Unclear {
     /// It is no method.
     #[error("the method of the request is none")]
     Method,
+    /// The caller sends a header by which an upstream could be told something else.
+    #[error("the request has a header {0}, which is not the caller's to send")]
+    NotTheCallers(&'static str),
     /// See [`BadForwarding`].
     #[error("it is unclear how the request came: {0}")]
     Forwarding(#[from] BadForwarding),
@@ -37,6 +53,9 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Reads it.
     pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, Unclear> {
+        if let Some(name) = headers.keys().find_map(not_the_callers) {
+            return Err(Unclear::NotTheCallers(name));
+        }
         let method = one(headers, &METHOD, "method")?;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| Unclear::Method)?;
         let uri = one(headers, &URI, "URI")?.as_bytes();
@@ -54,6 +73,19 @@ impl<'a> Asked<'a> {
     pub(crate) fn path_text(&self) -> std::borrow::Cow<'a, str> {
         String::from_utf8_lossy(self.path)
     }
+}
+
+/// The name of [`NOT_THE_CALLERS`] that an upstream could take this one for: to many, everything but letters and digits is `_`.
+fn not_the_callers(name: &HeaderName) -> Option<&'static str> {
+    let name = name.as_str();
+    if !name.starts_with('x') {
+        return None;
+    }
+    let same = |own: &str| {
+        own.len() == name.len()
+            && own.bytes().zip(name.bytes()).all(|(a, b)| a == b || (a == b'-' && !b.is_ascii_alphanumeric()))
+    };
+    NOT_THE_CALLERS.iter().find(|(own, _)| same(own)).map(|(_, told)| *told)
 }
 
 /// The one value that all of `names` tell together.
@@ -106,6 +138,25 @@ mod tests {
         assert_eq!(read(&[method, ("x-forwarded-method", "POST"), uri]), Err(Unclear::Repeated("method")));
         assert_eq!(read(&[("x-original-method", "G T"), uri]), Err(Unclear::Method));
         assert_eq!(read(&[("x-original-method", ""), uri]), Err(Unclear::Method));
+    }
+
+    #[test]
+    fn what_an_upstream_could_take_for_our_word_is_refused_however_it_is_written() {
+        for (name, told) in [
+            ("x-client-id", "X-Client-Id"),
+            ("x_client_id", "X-Client-Id"),
+            ("x.client-id", "X-Client-Id"),
+            ("x-scope", "X-Scope"),
+            ("x_subject", "X-Subject"),
+            ("x-rewrite_url", "X-Rewrite-URL"),
+            ("x-http-method-override", "X-HTTP-Method-Override"),
+        ] {
+            let pairs = [("x-original-method", "GET"), ("x-original-uri", "/a"), (name, "")];
+            assert_eq!(read(&pairs), Err(Unclear::NotTheCallers(told)), "{name}");
+        }
+        for name in ["x-client-ids", "xclient-id", "x-client0id", "x-original-urls", "y-scope"] {
+            assert!(read(&[("x-original-method", "GET"), ("x-original-uri", "/a"), (name, "")]).is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duratio
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_config::Problem;
 use ficha_types::{ScopeSet, Seconds, Secret, UnixSeconds};
-use ficha_verify::{Rejection, Verifier};
+use ficha_verify::{FeedOptions, Rejection, Verifier};
 use futures_util::future::BoxFuture;
 
 use crate::{
     Caller, Check, Rulebook,
-    rules::{Api, Tokens},
+    rules::{Api, Tokens, Who},
 };
 
 /// A secret that is longer is none.
@@ -27,6 +27,10 @@ pub struct VerifyingOptions {
     pub keys_kept_for: Seconds,
     /// How long one question to the issuer may take.
     pub timeout: Duration,
+    /// How long tokens pass while a revocation feed is not fresh.
+    pub feed_stale_for: Seconds,
+    /// For how long an answer of an introspection stands.
+    pub introspection_cache: Duration,
     /// Root certificates (PEM) trusted beside the system's.
     pub root_ca: Option<Vec<u8>>,
 }
@@ -34,15 +38,32 @@ pub struct VerifyingOptions {
 /// The tokens of one API.
 pub struct Verifying {
     verifier: Verifier,
+    stale_for: Seconds,
+}
+
+/// Whether tokens can be checked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkable {
+    /// They can.
+    Yes,
+    /// They can, but revocations come late: the feed is not fresh.
+    Late,
+    /// They can't: the issuer is away for longer than is allowed, or was never there.
+    No,
 }
 
 impl Verifying {
-    /// Has what it needs to check tokens, fetching it when it is due.
-    ///
-    /// # Errors
-    /// The issuer is away for longer than its keys are kept, or was never there.
-    pub async fn ready(&self) -> Result<(), Rejection> {
-        self.verifier.ready().await
+    /// Whether tokens can be checked now; fetches what is needed when it is due.
+    pub async fn look(&self) -> Checkable {
+        match self.verifier.ready().await {
+            Ok(()) => Checkable::Yes,
+            Err(Rejection::RevocationsUnavailable) => {
+                let stale = self.verifier.feed_status().map_or(Duration::MAX, |status| status.since);
+                let allowed = u64::try_from(self.stale_for.0).unwrap_or_default();
+                if stale <= Duration::from_secs(allowed) { Checkable::Late } else { Checkable::No }
+            }
+            Err(_) => Checkable::No,
+        }
     }
 
     async fn ask(&self, token: &str, needed: &ScopeSet) -> Result<Caller, Rejection> {
@@ -77,7 +98,7 @@ pub fn verifying(book: &Rulebook, options: &VerifyingOptions) -> Result<Vec<Opti
         }
         match verifier(api, tokens, options) {
             Ok(verifier) => {
-                let check = Arc::new(Verifying { verifier });
+                let check = Arc::new(Verifying { verifier, stale_for: options.feed_stale_for });
                 made.push((tokens, check.clone()));
                 checks.push(Some(check));
             }
@@ -117,9 +138,18 @@ fn verifier(api: &Api, tokens: &Tokens, options: &VerifyingOptions) -> Result<Ve
         })?;
         builder = builder.shared_secret(&bytes);
     }
-    if let Some(asked) = &means.introspection {
-        let secret = read_secret(&asked.secret_file).map_err(|why| wrong("secret_file", why))?;
-        builder = builder.introspection(&asked.url, &asked.name, secret);
+    let secret = |who: &Who| read_secret(&who.secret_file).map_err(|why| wrong("secret_file", why));
+    if let Some((url, who)) = &means.introspection {
+        builder = builder.introspection(url, &who.name, secret(who)?);
+        if !options.introspection_cache.is_zero() {
+            builder = builder.introspection_cache(options.introspection_cache);
+        }
+    }
+    if let Some(feed) = &means.feed {
+        let followed = FeedOptions::with_secret(&feed.who.name, secret(&feed.who)?)
+            .allow_stale_for(options.feed_stale_for)
+            .refuse_at_once(feed.refuse_at_once.clone());
+        builder = builder.follow(followed);
     }
     builder.build().map_err(|why| wrong("", why.to_string()))
 }

@@ -5,11 +5,12 @@ use std::{fs, io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Durati
 use anyhow::{Context, Result};
 use ficha_config::GateConfig;
 use ficha_core::ports::Clock;
-use ficha_gate::{Check, Gate, Rulebook, Verifying, VerifyingOptions, verifying};
+use ficha_gate::{Check, Checkable, Gate, Rulebook, Verifying, VerifyingOptions, verifying};
 use ficha_telemetry::{LogOptions, logging, metrics, metrics::MetricsHandle};
 use ficha_types::Seconds;
 use ficha_web::{Listener, Serving, Shutdown, TrustedProxies, wind_down};
 use futures_util::future::join_all;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -130,12 +131,15 @@ fn options(config: &GateConfig) -> Result<VerifyingOptions> {
         leeway: seconds(tokens.leeway_s),
         keys_kept_for: seconds(tokens.keys_kept_for_s),
         timeout: tokens.timeout_s,
+        feed_stale_for: seconds(tokens.feed_stale_for_s),
+        introspection_cache: tokens.introspection_cache_s,
         root_ca: tokens.root_ca.as_ref().map(read).transpose().context("what issuers are trusted by")?,
     })
 }
 
 async fn keep_looking(verifiers: Vec<Arc<Verifying>>, ready: Ready, exporter: MetricsHandle, stop: CancellationToken) {
     let mut tick = tokio::time::interval(LOOK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks: u32 = 0;
     loop {
         tokio::select! {
@@ -150,19 +154,20 @@ async fn keep_looking(verifiers: Vec<Arc<Verifying>>, ready: Ready, exporter: Me
     }
 }
 
-/// Readiness follows the issuers: with the keys of none of them only public rules pass.
+/// Readiness follows the issuers: when no token can be checked, only public rules pass.
 async fn look(verifiers: &[Arc<Verifying>], ready: &Ready) {
-    let looked = join_all(verifiers.iter().map(|verifier| verifier.ready())).await;
-    let good = looked.iter().filter(|look| look.is_ok()).count();
+    let looked = join_all(verifiers.iter().map(|verifier| verifier.look())).await;
+    let are = |what: Checkable| looked.iter().filter(|look| **look == what).count();
+    let (good, late) = (are(Checkable::Yes), are(Checkable::Late));
     let now = if good == looked.len() {
         Readiness::Ready
-    } else if good > 0 {
+    } else if good + late > 0 {
         Readiness::Degraded
     } else {
         Readiness::Unready
     };
     if ready.get() != now {
-        tracing::info!(issuers = looked.len(), ready = good, "tokens can be checked of so many issuers");
+        tracing::info!(apis = looked.len(), good, late, "tokens can be checked of so many APIs");
     }
     ready.set(now);
 }

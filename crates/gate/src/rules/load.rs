@@ -6,7 +6,7 @@ use ficha_config::{Node, Place, Problem, Value, nearest, parse_toml};
 use ficha_types::{Algorithm, ScopeSet};
 use http::Method;
 
-use super::{Api, Asked, HostPattern, Means, Needs, Pattern, Rule, Rulebook, Tokens, covered, reading::Table};
+use super::{Api, Feed, HostPattern, Means, Needs, Pattern, Rule, Rulebook, Tokens, Who, covered, reading::Table};
 
 /// A file that is longer holds no rules.
 const MOST_BYTES: u64 = 1 << 20;
@@ -16,7 +16,7 @@ const MOST_RULES: usize = 2_000;
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
 const TOP: [&str; 3] = ["issuer", "audience", "api"];
-const API: [&str; 10] = [
+const API: [&str; 12] = [
     "hosts",
     "issuer",
     "audience",
@@ -25,6 +25,8 @@ const API: [&str; 10] = [
     "jwks_url",
     "shared_secret_files",
     "introspection_url",
+    "feed",
+    "refuse_at_once",
     "api_name",
     "secret_file",
 ];
@@ -209,16 +211,7 @@ fn needs(table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<Needs> {
             table.wrong(("scope", &node.place), "a public rule needs no scope: take one of the two away", problems);
             None
         }
-        (Some(node), false) => {
-            let text = table.text("scope", problems)?;
-            match text.parse::<ScopeSet>() {
-                Ok(scopes) => Some(Needs::Scopes(scopes)),
-                Err(why) => {
-                    table.wrong(("scope", &node.place), why.to_string(), problems);
-                    None
-                }
-            }
-        }
+        (Some(_), false) => scopes("scope", table, problems).map(Needs::Scopes),
         (None, false) => {
             let message = "expected scope = \"SCOPE\" (\"\" for any good token), or public = true";
             table.wrong(("", table.place), message, problems);
@@ -230,21 +223,45 @@ fn needs(table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<Needs> {
 fn means(table: &Table<'_>, problems: &mut Vec<Problem>) -> Means {
     let text = |key: &str, problems: &mut Vec<Problem>| table.text(key, problems).map(Box::<str>::from);
     let (url, name) = (text("introspection_url", problems), text("api_name", problems));
-    let secret = table.files("secret_file", problems).pop();
-    let introspection = match (url, name, secret) {
-        (Some(url), Some(name), Some(secret_file)) => Some(Asked { url, name, secret_file }),
-        (None, None, None) => None,
-        (_, _, _) => {
-            let message = "introspection needs all of introspection_url, api_name and secret_file";
-            table.wrong(("introspection_url", table.place), message, problems);
+    let secret_file = table.files("secret_file", problems).pop();
+    let feed = table.flag("feed", problems);
+    let refuse_at_once = scopes("refuse_at_once", table, problems);
+    if refuse_at_once.is_some() && !feed {
+        let message = "it counts while the revocation feed is followed: expected feed = true beside it";
+        table.wrong(("refuse_at_once", table.place), message, problems);
+    }
+    let who = match (name, secret_file, url.is_some() || feed) {
+        (Some(name), Some(secret_file), true) => Some(Who { name, secret_file }),
+        (None, None, false) => None,
+        (_, _, true) => {
+            let message = "missing: introspection and the feed need api_name and secret_file";
+            table.wrong(("api_name", table.place), message, problems);
+            None
+        }
+        (_, _, false) => {
+            let message = "nothing is asked by this name: expected introspection_url or feed = true beside it";
+            table.wrong(("api_name", table.place), message, problems);
             None
         }
     };
     let algorithms = table
         .texts("algorithms", problems)
         .map(|words| words.into_iter().filter_map(|(word, place)| algorithm(word, place, table, problems)).collect());
-    let shared_secret_files = table.files("shared_secret_files", problems);
-    Means { jwks_url: text("jwks_url", problems), algorithms, shared_secret_files, introspection }
+    let feed = who.clone().filter(|_| feed).map(|who| Feed { who, refuse_at_once: refuse_at_once.unwrap_or_default() });
+    Means {
+        jwks_url: text("jwks_url", problems),
+        algorithms,
+        shared_secret_files: table.files("shared_secret_files", problems),
+        introspection: url.zip(who),
+        feed,
+    }
+}
+
+/// A set of scopes in a text, when it is there.
+fn scopes(key: &str, table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<ScopeSet> {
+    let node = table.get(key)?;
+    let read = table.text(key, problems)?.parse::<ScopeSet>();
+    read.map_err(|why| table.wrong((key, &node.place), why.to_string(), problems)).ok()
 }
 
 fn algorithm(word: &str, place: &Place, table: &Table<'_>, problems: &mut Vec<Problem>) -> Option<Algorithm> {
@@ -394,7 +411,7 @@ api_name = \"x\"
             "rules.toml:14: [[api]] rules scope: expected a text; found 7",
             "rules.toml:15: [[api]] rules on: missing: ",
             "rules.toml:16: [[api]] rules: expected { on = ",
-            "rules.toml:3: [[api]] introspection_url: introspection needs all of ",
+            "rules.toml:3: [[api]] api_name: nothing is asked by this name: ",
             "rules.toml:18: [[api]] algorithms: \"RS265\" is none, did you mean RS256? ",
             "rules.toml:3: [[api]] issuer: missing: expected what tokens say in `iss`",
         ];
@@ -438,11 +455,31 @@ api_name = \"x\"
     #[test]
     fn how_tokens_are_checked_stands_beside_whose_they_are() {
         let book = book(&format!(
-            "{HEAD}[[api]]\nhosts = \"*\"\nrules = [{{ on = \"GET /\", scope = \"a\" }}]\nalgorithms = \"HS256\"\nshared_secret_files = [\"a.secret\", \"/b.secret\"]\n[[api]]\nhosts = \"b\"\nrules = [{{ on = \"GET /b\", scope = \"a\" }}]\nintrospection_url = \"https://a/i\"\napi_name = \"n\"\nsecret_file = \"s\"\n"
+            "{HEAD}[[api]]\nhosts = \"*\"\nrules = [{{ on = \"GET /\", scope = \"a\" }}]\nalgorithms = \"HS256\"\nshared_secret_files = [\"a.secret\", \"/b.secret\"]\n[[api]]\nhosts = \"b\"\nrules = [{{ on = \"GET /b\", scope = \"a\" }}]\nintrospection_url = \"https://a/i\"\napi_name = \"n\"\nsecret_file = \"s\"\nfeed = true\nrefuse_at_once = \"a\"\n"
         ));
         let means = |n: usize| &book.apis[n].tokens.as_ref().unwrap().means;
         assert_eq!(means(0).algorithms.as_deref(), Some(&[Algorithm::Hs256][..]));
         assert_eq!(means(0).shared_secret_files, [Path::new("a.secret"), Path::new("/b.secret")]);
-        assert_eq!(&*means(1).introspection.as_ref().unwrap().name, "n");
+        assert_eq!(&*means(1).introspection.as_ref().unwrap().0, "https://a/i");
+        let feed = means(1).feed.as_ref().unwrap();
+        assert_eq!((&*feed.who.name, feed.refuse_at_once.to_string().as_str()), ("n", "a"));
+    }
+
+    #[test]
+    fn who_is_asked_needs_a_name_and_a_secret_and_something_to_ask() {
+        let with = |lines: &str| {
+            complaints(&format!(
+                "{HEAD}[[api]]\nhosts = \"*\"\nrules = [{{ on = \"GET /\", scope = \"a\" }}]\n{lines}\n"
+            ))
+        };
+        for (lines, said) in [
+            ("feed = true", "[[api]] api_name: missing: "),
+            ("introspection_url = \"https://a/i\"\napi_name = \"n\"", "[[api]] api_name: missing: "),
+            ("api_name = \"n\"\nsecret_file = \"s\"", "[[api]] api_name: nothing is asked by this name"),
+            ("refuse_at_once = \"a\"", "[[api]] refuse_at_once: it counts while "),
+            ("feed = 1", "[[api]] feed: expected true or false; found 1"),
+        ] {
+            assert!(with(lines).concat().contains(said), "{lines}: {:?}", with(lines));
+        }
     }
 }

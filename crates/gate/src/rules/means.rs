@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ficha_types::Algorithm;
+use ficha_types::{Algorithm, ScopeSet};
 
 /// How the tokens of an API are checked; by the keys that the issuer's metadata names, where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,17 +13,26 @@ pub struct Means {
     pub algorithms: Option<Vec<Algorithm>>,
     /// The files of secrets that are shared with the issuer, for HS256.
     pub shared_secret_files: Vec<PathBuf>,
-    /// The issuer is asked about each token.
-    pub introspection: Option<Asked>,
+    /// The endpoint where the issuer is asked about each token, and as whom.
+    pub introspection: Option<(Box<str>, Who)>,
+    /// The revocation feed is followed.
+    pub feed: Option<Feed>,
 }
 
-/// Where the issuer is asked about tokens, and as whom.
+/// As whom the issuer is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// The introspection endpoint.
-    pub url: Box<str>,
-    /// The API's name there.
+pub struct Who {
+    /// The API's name.
     pub name: Box<str>,
     /// The file of its secret.
     pub secret_file: PathBuf,
+}
+
+/// How the revocation feed is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// As whom.
+    pub who: Who,
+    /// The scopes that are not given while the feed is not fresh.
+    pub refuse_at_once: ScopeSet,
 }

@@ -14,7 +14,7 @@ use ficha_web::Host;
 use http::Method;
 
 pub use load::load;
-pub use means::{Asked, Means};
+pub use means::{Feed, Means, Who};
 pub(crate) use pattern::Pattern;
 
 use crate::PlainPath;

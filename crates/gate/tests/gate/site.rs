@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use ficha_gate::{Check, Gate, VerifyingOptions, rules, verifying};
+use ficha_gate::{Check, Checkable, Gate, VerifyingOptions, rules, verifying};
 use ficha_jose::{JwkSet, SigningKey, jws};
 use ficha_types::{Algorithm, Seconds, UnixSeconds};
 use ficha_web::{Arrival, TrustedProxies};
@@ -145,6 +145,8 @@ impl Site {
             leeway: Seconds(30),
             keys_kept_for: Seconds(600),
             timeout: Duration::from_secs(20),
+            feed_stale_for: Seconds(300),
+            introspection_cache: Duration::ZERO,
             root_ca: None,
         };
         let checks = verifying(&book, &options).unwrap();
@@ -163,7 +165,7 @@ impl Site {
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
-        self.ready.ready().await.is_ok()
+        self.ready.look().await == Checkable::Yes
     }
 
     /// What the proxy is answered to `GET /cards/7` with `token`.
