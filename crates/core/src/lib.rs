@@ -2,6 +2,7 @@
 
 pub mod client_auth;
 mod failures;
+pub mod feed;
 mod grants;
 pub mod guard;
 pub mod master;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ficha_types::{Seconds, Username};
 
 use crate::{
+    feed::{Feed, Trust},
     guard::Guard,
     outage::Outage,
     passwords::Passwords,
@@ -17,7 +18,7 @@ use crate::{
     secret_use::SecretUses,
     signer::Signer,
     token::Introspected,
-    views::{Change, Node, Place},
+    views::{Change, IssuerSlot, IssuerView, Node, Place},
 };
 
 /// Time, chance, the store, and what a node keeps in memory.
@@ -36,6 +37,8 @@ pub struct Rules {
     pub operator: Arc<dyn OperatorStore>,
     /// The steps of the upkeep.
     pub upkeep: Arc<dyn UpkeepStore>,
+    /// The place of this node in the feed of changes.
+    pub feed: Feed,
     /// How tokens look.
     pub dialects: Arc<dyn Dialects>,
     /// Signing.
@@ -72,6 +75,15 @@ impl Default for Limits {
 }
 
 impl Rules {
+    /// The issuer as a request finds it that begins now, and how far what is remembered of it may be trusted.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it can't be known.
+    pub async fn enter(&self, slot: &IssuerSlot) -> Result<Option<(Arc<IssuerView>, Trust)>, StoreError> {
+        let trust = self.feed.trust(&self.node, slot).await?;
+        Ok(self.node.issuer(slot).await?.map(|issuer| (issuer, trust)))
+    }
+
     /// The user by the name that is typed: read anew at every login, which costs nothing beside the hash.
     pub(crate) async fn user_by_name(&self, place: &Place, name: &Username) -> Result<Option<UserRow>, Refusal> {
         Ok(self.clients.user(place.issuer.name(), name).await?)

@@ -81,9 +81,6 @@ mod tests {
         ) -> BoxFuture<'a, Result<Vec<SecretUse>, StoreError>> {
             unreachable!("nothing is read here")
         }
-        fn probe(&self, _: UnixSeconds) -> BoxFuture<'_, Result<(), StoreError>> {
-            unreachable!("nobody asks")
-        }
     }
 
     #[tokio::test]

@@ -60,10 +60,11 @@ impl OwnIssuer {
             tracing::error!(issuer = %self.issuer, "the issuer of a rule is not declared");
             return Err(Rejection::IntrospectionUnavailable);
         };
-        let issuer = self.rules.node.issuer(&slot).await.map_err(unavailable)?;
-        let issuer = issuer.filter(|view| *view.iss == *self.issuer).ok_or(Rejection::IntrospectionUnavailable)?;
+        let entered = self.rules.enter(&slot).await.map_err(unavailable)?;
+        let entered = entered.filter(|(view, _)| *view.iss == *self.issuer);
+        let (issuer, trust) = entered.ok_or(Rejection::IntrospectionUnavailable)?;
         let dialect = self.rules.dialects.dialect(&issuer.issuer.dialect).ok_or(Rejection::IntrospectionUnavailable)?;
-        Ok(Place { issuer, slot, dialect })
+        Ok(Place { issuer, slot, dialect, trust })
     }
 
     async fn slot(&self) -> Result<Option<Arc<IssuerSlot>>, Rejection> {

@@ -162,15 +162,15 @@ impl Inner {
             Err(BodyError::TooLarge(limit)) => return refuse(Refusal::TooLarge(limit)),
             Err(BodyError::TimedOut | BodyError::Broken) => return refuse(Malformed::BodyBroken.into()),
         };
-        let issuer = match self.rules.node.issuer(&site.slot).await {
-            Ok(Some(issuer)) => issuer,
+        let (issuer, trust) = match self.rules.enter(&site.slot).await {
+            Ok(Some(entered)) => entered,
             Ok(None) => return refuse(Refusal::NotFound),
             Err(error) => {
                 tracing::error!(issuer = %site.slot.name(), %error, "an issuer can't be read");
                 return refuse(Refusal::Unavailable);
             }
         };
-        let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone() };
+        let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone(), trust };
         let arrived = self.rules.clock.monotonic().saturating_sub(arrival.at.elapsed());
         let call = Call {
             rules: &self.rules,
@@ -283,7 +283,8 @@ fn log(line: &AccessLine<'_>, done: &Done) {
             scope = &*it.scope,
             jti = it.token.id.as_str(),
             secret = it.token.secret.as_deref(),
-            reused = it.token.reused
+            reused = it.token.reused,
+            outage = it.token.outage.then_some(true)
         ),
         Told::Revoked { client, what } => {
             ficha_web::access!(*line, issuer, client.id = client.as_str(), revoked = what.as_str());

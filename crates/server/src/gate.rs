@@ -103,7 +103,7 @@ pub(crate) async fn gate(args: GateArgs, config: Option<PathBuf>) -> Result<()> 
     ending.wait().await;
     stop.cancel();
     let _ = looking.await;
-    ready.set(Readiness::Unready);
+    ready.go();
     if !wind_down(&shutdown, &servings, config.gate.drain_s, config.gate.shutdown_s).await {
         tracing::warn!("some requests took too long and were dropped");
     }
@@ -169,5 +169,5 @@ async fn look(verifiers: &[Arc<Verifying>], ready: &Ready) {
     if ready.get() != now {
         tracing::info!(apis = looked.len(), good, late, "tokens can be checked of so many APIs");
     }
-    ready.set(now);
+    ready.change(now);
 }

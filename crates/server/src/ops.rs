@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use axum::{
@@ -28,23 +28,35 @@ pub(crate) enum Readiness {
 
 /// The readiness of the node, for all who set and ask it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ready(Arc<AtomicU8>);
+pub(crate) struct Ready(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    readiness: AtomicU8,
+    going: AtomicBool,
+}
 
 impl Ready {
-    pub(crate) fn set(&self, to: Readiness) {
-        self.0.store(to as u8, Ordering::Release);
-        metrics().ready.set((), f64::from(to as u8) / 2.0);
+    /// It is as `to` says, unless it goes down.
+    pub(crate) fn change(&self, to: Readiness) {
+        self.0.readiness.store(to as u8, Ordering::Release);
+        metrics().ready.set((), f64::from(self.get() as u8) / 2.0);
     }
 
-    /// Goes from `before` to `to`, unless somebody else has set it meanwhile.
-    pub(crate) fn change(&self, before: Readiness, to: Readiness) {
-        if self.0.compare_exchange(before as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            metrics().ready.set((), f64::from(to as u8) / 2.0);
-        }
+    /// It goes down, and stays unready.
+    pub(crate) fn go(&self) {
+        self.0.going.store(true, Ordering::Release);
+        metrics().ready.set((), 0.0);
+    }
+
+    /// Whether it goes down.
+    pub(crate) fn is_going(&self) -> bool {
+        self.0.going.load(Ordering::Acquire)
     }
 
     pub(crate) fn get(&self) -> Readiness {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.readiness.load(Ordering::Acquire) {
+            _ if self.is_going() => Readiness::Unready,
             0 => Readiness::Unready,
             1 => Readiness::Degraded,
             _ => Readiness::Ready,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin_socket::AdminSocket,
     clock,
-    ops::{self, Readiness, Ready},
+    ops::{self, Ready},
     upkeep, wire,
 };
 
@@ -77,17 +77,27 @@ pub(crate) async fn run(
     if let Some(certificates) = plan.certificates {
         tokio::spawn(certificates.keep_current(plan.reload, clock::wall, shutdown.clone()));
     }
-    ready.set(Readiness::Ready);
-    up()?;
-    ending.wait().await;
+    let follow = tokio::spawn({
+        let rules = parts.rules.clone();
+        async move { rules.feed.follow(&rules).await }
+    });
+    let ends_early = tokio::select! {
+        () = upkeep::until_ready(&parts.rules, &ready) => false,
+        () = ending.wait() => true,
+    };
+    if !ends_early {
+        up()?;
+        ending.wait().await;
+    }
     tracing::info!(drain_s = plan.drain.as_secs(), "going down: unready now, what was begun is finished");
-    ready.set(Readiness::Unready);
+    ready.go();
     if !wind_down(&shutdown, &servings, plan.drain, plan.finish).await {
         tracing::warn!("some requests took too long and were dropped");
     }
     stop.cancel();
     let _ = admin.await;
     let _ = upkeep.await;
+    follow.abort();
     if let Some(ops) = ops {
         wind_down(&ops_shutdown, std::slice::from_ref(&ops), Duration::ZERO, Duration::ZERO).await;
     }

@@ -2,14 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ficha_core::{Rules, upkeep::rotate_keys::rotate_due};
+use ficha_core::{Rules, ports::Lease, upkeep::rotate_keys::rotate_due};
 use ficha_telemetry::metrics::{Cache, MetricsHandle, Table, metrics};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    ops::{Readiness, Ready},
-    wire,
-};
+use crate::ops::{Readiness, Ready};
 
 /// Rows of each table that one purge removes at most: a short transaction, never in the way of a request.
 const PURGE_ROWS: u32 = 500;
@@ -22,49 +19,110 @@ pub(crate) async fn run(rules: Arc<Rules>, ready: Ready, exporter: MetricsHandle
         timer
     };
     let (mut second, mut minute, mut hour) = (every(1), every(60), every(3600));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = second.tick() => {
-                exporter.run_upkeep();
-                gauges(&rules);
-                check_store(&rules, &ready).await;
+    // Signs of life don't wait for what takes its time.
+    let watch = async {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = second.tick() => {
+                    exporter.run_upkeep();
+                    gauges(&rules);
+                    check_store(&rules, &ready).await;
+                }
             }
-            _ = minute.tick() => {
-                purge(&rules).await;
-                flush(&rules).await;
-            }
-            _ = hour.tick() => rotate(&rules).await,
         }
-    }
+    };
+    let work = async {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = minute.tick() => {
+                    purge(&rules).await;
+                    flush(&rules).await;
+                }
+                _ = hour.tick() => rotate(&rules).await,
+            }
+        }
+    };
+    tokio::join!(watch, work);
     flush(&rules).await;
+    if let Err(error) = rules.feed.store().leave(rules.feed.me()).await {
+        tracing::warn!(%error, "the other nodes could not be told that this one goes");
+    }
+}
+
+/// Goes on once this node can serve. Who starts while the store is away waits for it, and says so.
+pub(crate) async fn until_ready(rules: &Rules, ready: &Ready) {
+    let mut told = false;
+    loop {
+        check_store(rules, ready).await;
+        if ready.get() != Readiness::Unready || ready.is_going() {
+            return;
+        }
+        if rules.feed.clock_is_off() && !std::mem::replace(&mut told, true) {
+            tracing::error!(off = ?rules.feed.clock_off(), "waiting: the clock of this node is too far from the database's");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Readiness follows the store: without it only what needs none goes on.
 async fn check_store(rules: &Rules, ready: &Ready) {
-    let before = ready.get();
-    if before == Readiness::Unready {
+    if ready.is_going() {
         return;
     }
-    let probed = wire::probe(rules).await;
-    rules.outage.note(probed.is_ok(), rules.clock.monotonic());
-    let now = match probed {
-        Ok(()) => Readiness::Ready,
-        Err(error) => {
-            if before == Readiness::Ready {
-                tracing::error!(%error, "the store takes no writes: only what needs none goes on");
-            }
-            Readiness::Degraded
-        }
-    };
+    let before = ready.get();
+    let beat = rules.feed.beat(&rules.node).await;
+    rules.outage.note(beat.is_ok(), rules.clock.monotonic());
+    if let Err(error) = &beat
+        && before == Readiness::Ready
+    {
+        tracing::error!(%error, "the store takes no writes: only what needs none goes on");
+    }
+    let now = readiness(rules, beat.is_ok());
+    if now == Readiness::Unready && before != now && rules.feed.clock_is_off() {
+        tracing::error!(off = ?rules.feed.clock_off(), "the clock of this node is too far from the database's: it issues nothing");
+    }
     if before == Readiness::Degraded && now == Readiness::Ready {
         tracing::info!("the store takes writes again");
     }
     // Going down meanwhile counts for more.
-    ready.change(before, now);
+    ready.change(now);
+}
+
+/// What can be served right now.
+fn readiness(rules: &Rules, writes: bool) -> Readiness {
+    let feed = &rules.feed;
+    let grace = Duration::from_secs(u64::try_from(rules.node.longest_grace().0).unwrap_or(0));
+    if feed.is_alone() {
+        return if writes { Readiness::Ready } else { Readiness::Degraded };
+    }
+    match feed.lag() {
+        // It has never seen the feed, nothing goes on without the store any more, or it would date what it issues wrong.
+        None => Readiness::Unready,
+        Some(lag) if feed.is_away() && lag >= grace => Readiness::Unready,
+        Some(_) if feed.clock_is_off() => Readiness::Unready,
+        Some(_) if writes && !feed.is_away() => Readiness::Ready,
+        Some(_) => Readiness::Degraded,
+    }
+}
+
+/// Whether this node has the duty of that name from now on until twice `every` has passed: one node at a time.
+async fn has_duty(rules: &Rules, name: &'static str, every: Duration) -> bool {
+    if rules.feed.is_alone() {
+        return true;
+    }
+    let lease = Lease { name, node: rules.feed.me().clone(), span: every * 2 };
+    rules.feed.store().take_lease(&lease, rules.clock.now_ms()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, duty = name, "whose duty it is could not be settled");
+        false
+    })
 }
 
 async fn purge(rules: &Rules) {
+    if !has_duty(rules, "purge", Duration::from_mins(1)).await {
+        return;
+    }
     loop {
         let report = match rules.upkeep.purge(rules.clock.now(), PURGE_ROWS).await {
             Ok(report) => report,
@@ -94,6 +152,9 @@ async fn flush(rules: &Rules) {
 }
 
 async fn rotate(rules: &Rules) {
+    if !has_duty(rules, "rotate", Duration::from_hours(1)).await {
+        return;
+    }
     let issuers = match rules.clients.issuers().await {
         Ok(issuers) => issuers,
         Err(error) => return tracing::warn!(%error, "keys that are due could not be looked for"),
@@ -106,6 +167,10 @@ async fn rotate(rules: &Rules) {
 }
 
 fn gauges(rules: &Rules) {
+    metrics().feed_lag.set((), rules.feed.lag().unwrap_or_default().as_secs_f64());
+    metrics().clock_off.set((), rules.feed.clock_off().as_secs_f64());
+    metrics().nodes.set_count((), rules.feed.live());
+    metrics().outage.set((), if rules.feed.is_away() { 1.0 } else { 0.0 });
     let (issuers, clients, users) = rules.node.sizes();
     metrics().cache_entries.set_count(Cache::Issuers, issuers);
     metrics().cache_entries.set_count(Cache::Clients, clients);

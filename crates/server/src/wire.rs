@@ -10,11 +10,12 @@ use axum::Router;
 use ficha_config::{Config, GateConfig};
 use ficha_core::{
     Limits, Outage, Rules, SecretUses,
+    feed::Feed,
     guard::Guard,
     master::MasterKeys,
     operator::{Operator, Routes, Spares, Surroundings},
     passwords::Passwords,
-    ports::{OperatorStore, StoreError},
+    ports::{Entropy, OperatorStore},
     records::Issuer,
     signer::Signer,
     token::Introspected,
@@ -22,6 +23,7 @@ use ficha_core::{
 };
 use ficha_oauth::dialect::DialectSet;
 use ficha_store::{OpenOptions, SqliteStore};
+use ficha_types::NodeName;
 
 use crate::clock::{SystemClock, SystemEntropy};
 
@@ -90,14 +92,17 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
     claim(&*store, (opening.opener, &path)).await?;
     settle_master(&*store, &masters).await.with_context(|| format!("the database {}", path.display()))?;
     let sizes = opening.sizes;
+    let clock = Arc::new(SystemClock::new());
+    let feed = Feed::alone(store.clone(), clock.clone(), node_name(None)?);
     let rules = Rules {
-        clock: Arc::new(SystemClock::new()),
+        clock,
         chance: Arc::new(SystemEntropy),
         clients: store.clone(),
         node: Node::new(store.clone(), masters.clone(), sizes.caches),
         tokens: store.clone(),
         operator: store.clone(),
         upkeep: store,
+        feed,
         dialects: dialects.clone(),
         signer: Signer::new(sizes.signing.0, sizes.signing.1),
         passwords: Passwords::new(sizes.hashing.0, sizes.hashing.1),
@@ -174,9 +179,17 @@ async fn reseal(store: &dyn OperatorStore, masters: &MasterKeys) -> Result<()> {
     Ok(())
 }
 
-/// Whether the store takes writes right now.
-pub(crate) async fn probe(rules: &Rules) -> Result<(), StoreError> {
-    rules.upkeep.probe(rules.clock.now()).await
+/// What others call this process: the name that was chosen, or the machine's, and chance, so that no two starts share one.
+pub(crate) fn node_name(chosen: Option<&str>) -> Result<NodeName> {
+    let machine = match chosen {
+        Some(name) => name.to_owned(),
+        None => std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "node".to_owned()),
+    };
+    let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let machine: String = machine.chars().filter(fits).take(100).collect();
+    let mut chance = [0; 4];
+    SystemEntropy.fill(&mut chance);
+    Ok(format!("{machine}-{:08x}", u32::from_be_bytes(chance)).parse()?)
 }
 
 /// Administration on `parts`.

@@ -98,7 +98,7 @@ async fn only_the_owner_may_look_into_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("data/here");
     let store = SqliteStore::open(&inner.join("ficha.db"), &OpenOptions::default()).unwrap();
-    store.probe(NOON).await.unwrap();
+    store.set_note("probe", "1").await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&inner), mode(&folder.path().join("data"))), (0o700, 0o700));
     for name in ["ficha.db", "ficha.db-wal", "ficha.db.lock"] {

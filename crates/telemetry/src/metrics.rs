@@ -218,6 +218,17 @@ metrics! {
     /// Expired rows that were purged, by table.
     rows_purged: Counter<Table>, "ficha_rows_purged_total", Count;
 
+    /// Seconds since this node last confirmed its place in the feed of changes; 0 for the only node.
+    feed_lag: Gauge, "ficha_feed_lag_seconds", Seconds;
+    /// Seconds that this node's clock is from the database's, at least.
+    clock_off: Gauge, "ficha_clock_off_seconds", Seconds;
+    /// Nodes that are live, as this one sees it.
+    nodes: Gauge, "ficha_nodes", Count;
+    /// Revocations and other acts that were answered before every live node had confirmed them.
+    unconfirmed_answers: Counter, "ficha_unconfirmed_answers_total", Count;
+    /// 1 while the store can't be reached, or what was missed meanwhile is not all applied; else 0.
+    outage: Gauge, "ficha_outage", Count;
+
     /// Lookups that a cache answered.
     cache_hits: Counter<Cache>, "ficha_cache_hits_total", Count;
     /// Lookups that a cache could not answer.

@@ -3,6 +3,7 @@
 
 mod clock;
 mod entropy;
+mod faulty;
 #[expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -20,3 +21,4 @@ pub mod store_suite;
 
 pub use clock::TestClock;
 pub use entropy::TestEntropy;
+pub use faulty::{Cut, Faulty};

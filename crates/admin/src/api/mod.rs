@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use apply::ApplyRequest;
 pub use keys::export::ExportRequest;
-pub use tokens::{inspect::InspectRequest, revoke_all::Marked};
+pub use tokens::inspect::InspectRequest;
 pub use users::password::PasswordRequest;
 
 use crate::Failure;

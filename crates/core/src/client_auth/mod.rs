@@ -12,6 +12,7 @@ pub(crate) use shared_secret::authenticate_api;
 
 use crate::{
     Refusal,
+    feed::Trust,
     records::Status,
     refusal::ClientFailure,
     rules::Rules,
@@ -131,6 +132,10 @@ fn may_use(place: &Place, view: &ClientView, method: AuthMethod) -> bool {
 
 async fn find(rules: &Rules, place: &Place, id: &str) -> Result<Option<Arc<ClientView>>, Refusal> {
     let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
+    if place.trust == Trust::Away {
+        // Whoever is not remembered can't be looked up: that is never told as "unknown".
+        return rules.node.remembered_client(&place.slot, &id).map(Some).ok_or(Refusal::Unavailable);
+    }
     Ok(rules.node.client(&place.slot, &id).await?)
 }
 

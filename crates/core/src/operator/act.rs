@@ -1,11 +1,11 @@
 //! One act: read, alter, commit, forget; again when another administrator came between.
 
-use ficha_types::{ApiName, ClientId, IssuerName, Username};
+use ficha_types::{ApiName, ClientId, IssuerName, NodeName, Username};
 
 use super::{Actor, Operator, OperatorError};
 use crate::{
     ports::{Commit, Edit, Expect, IssuerRows, StoreError, UserRow},
-    records::{Api, AuditEntry, Client, Marked},
+    records::{Api, AuditEntry, Client},
     views::Change,
 };
 
@@ -71,7 +71,24 @@ impl Operator {
         (issuer, expect): (&IssuerName, Expect),
         act: Act,
     ) -> Result<bool, OperatorError> {
+        Ok(self.commit_known(actor, (issuer, expect), act).await?.is_some())
+    }
+
+    /// Commits `act` if the issuer is as expected, and waits until every node knows; answers those that did not in time.
+    /// Nothing: it is not as expected.
+    pub(super) async fn commit_known(
+        &self,
+        actor: &Actor,
+        (issuer, expect): (&IssuerName, Expect),
+        mut act: Act,
+    ) -> Result<Option<Vec<NodeName>>, OperatorError> {
         let now = self.rules.clock.now();
+        // Hashing and making keys took their time: what was issued meanwhile is covered too.
+        for edit in &mut act.edits {
+            if let Edit::PutMark(mark) = edit {
+                mark.at = mark.at.max(now + self.rules.limits.max_clock_skew);
+            }
+        }
         let changes: Vec<_> = act.edits.iter().filter_map(change).collect();
         let entry = |said: &Said| AuditEntry {
             at: now,
@@ -82,31 +99,33 @@ impl Operator {
         };
         let audit = act.audit.iter().map(entry).collect();
         let commit = Commit { issuer: issuer.clone(), edits: act.edits, expect, audit, now };
-        match self.rules.operator.commit(commit).await {
-            Ok(_) => {}
-            Err(StoreError::Conflict(text)) => return self.moved_on((issuer, expect), text).await,
+        let number = match self.rules.operator.commit(commit).await {
+            Ok(number) => number,
+            Err(StoreError::Conflict(text)) => {
+                return self.moved_on((issuer, expect), text).await.map(|()| None);
+            }
             Err(error) => {
                 // It may have been written.
                 self.rules.node.apply(issuer, &changes);
                 return Err(error.into());
             }
-        }
+        };
         self.rules.node.apply(issuer, &changes);
         for said in &act.audit {
             tracing::info!(actor = actor.as_str(), %issuer, action = said.action, subject = said.subject, "administration");
         }
-        Ok(true)
+        Ok(Some(self.rules.feed.settled(&self.rules.node.slot(issuer), number).await))
     }
 
-    /// A conflict: `false` when the issuer is no longer as expected, else what contradicts.
-    async fn moved_on(&self, (issuer, expect): (&IssuerName, Expect), text: String) -> Result<bool, OperatorError> {
+    /// A conflict: good when the issuer is no longer as expected, else what contradicts.
+    async fn moved_on(&self, (issuer, expect): (&IssuerName, Expect), text: String) -> Result<(), OperatorError> {
         let now = self.rules.clients.issuer(issuer).await?.map(|rows| rows.configured);
         let as_expected = match expect {
             Expect::Any => true,
             Expect::New => now.is_none(),
             Expect::At(configured) => now == Some(configured),
         };
-        if as_expected { Err(StoreError::Conflict(text).into()) } else { Ok(false) }
+        if as_expected { Err(StoreError::Conflict(text).into()) } else { Ok(()) }
     }
 }
 
@@ -131,10 +150,6 @@ fn change(edit: &Edit) -> Option<Change> {
         Edit::RemoveClient(id) => Some(Change::Client(id.clone())),
         Edit::PutUser(user) => Some(Change::User(user.sub.clone())),
         Edit::RemoveUser(_) | Edit::UpgradePassword { .. } => None,
-        Edit::PutMark(mark) => Some(match &mark.whose {
-            Marked::Issuer => Change::Issuer,
-            Marked::Client(id) | Marked::ClientAtApi(id, _) => Change::Client(id.clone()),
-            Marked::User(sub) => Change::User(sub.clone()),
-        }),
+        Edit::PutMark(mark) => Some(Change::of_mark(mark)),
     }
 }

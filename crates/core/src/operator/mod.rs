@@ -38,7 +38,7 @@ pub use plan::{Effect, Plan, Step};
 pub use secret_text::is_generated;
 pub use secrets::{NewSecret, SecretInfo, SecretSource, ShownSecret};
 pub use spares::Spares;
-pub use tokens::{Inspection, Marking, RevokeById};
+pub use tokens::{Ended, Inspection, Marking, RevokeById};
 pub use users::{NewUser, UserSummary};
 
 use crate::{Rules, master::MasterKeys, records::Issuer};

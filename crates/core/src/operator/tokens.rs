@@ -1,7 +1,7 @@
 //! Tokens: taking them back by name, and looking into one.
 
 use ficha_jose::Compact;
-use ficha_types::{ApiName, ClientId, IssuerName, TokenId, UnixSeconds, Username};
+use ficha_types::{ApiName, ClientId, IssuerName, NodeName, TokenId, UnixSeconds, Username};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,6 +35,17 @@ pub enum Marking {
         /// What the person types.
         name: Username,
     },
+}
+
+/// How far a revocation reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// A mark ends what was issued until then; the revocation of one token stands until then.
+    pub until: UnixSeconds,
+    /// Nodes that had not confirmed it: they can't reach the database, and may go on for `outage_grace`. What they give out
+    /// meanwhile is dead once they are back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<NodeName>,
 }
 
 /// One token, by its `jti` alone.
@@ -73,7 +84,7 @@ impl Operator {
         actor: &Actor,
         issuer: &IssuerName,
         whose: &Marking,
-    ) -> Result<UnixSeconds, OperatorError> {
+    ) -> Result<Ended, OperatorError> {
         let rows = self.rows(issuer).await?;
         let (marked, subject) = match whose {
             Marking::Issuer => (Marked::Issuer, issuer.to_string()),
@@ -92,12 +103,25 @@ impl Operator {
             }
         };
         let at = self.rules.clock.now() + self.rules.limits.max_clock_skew;
-        let act = Act::of(self.mark(marked), Said::new("token.revoke", &subject, format!("everything until {at}")));
-        if self.commit_expecting(actor, (issuer, Expect::Any), act).await? {
-            Ok(at)
-        } else {
-            Err(OperatorError::Contended)
-        }
+        let said = Said::new("token.revoke", &subject, format!("everything until {at}"));
+        let act = Act::of(self.mark(marked.clone()), said);
+        let done = self.commit_known(actor, (issuer, Expect::Any), act).await?;
+        let unconfirmed = done.ok_or(OperatorError::Contended)?;
+        // The clock of the database may have been ahead.
+        Ok(Ended { until: self.standing_mark(issuer, &marked).await?.unwrap_or(at), unconfirmed })
+    }
+
+    async fn standing_mark(&self, issuer: &IssuerName, whose: &Marked) -> Result<Option<UnixSeconds>, OperatorError> {
+        let store = &*self.rules.clients;
+        Ok(match whose {
+            Marked::Issuer => store.issuer(issuer).await?.and_then(|rows| rows.mark),
+            Marked::Client(id) => store.client(issuer, id).await?.and_then(|row| row.mark),
+            Marked::ClientAtApi(id, api) => {
+                let marks = store.client(issuer, id).await?.map(|row| row.api_marks).unwrap_or_default();
+                marks.into_iter().find(|(name, _)| name == api).map(|(_, at)| at)
+            }
+            Marked::User(sub) => store.user_by_subject(issuer, sub).await?.and_then(|row| row.mark),
+        })
     }
 
     /// Revokes one token of which only the `jti` is known: stands for the issuer's longest lifetime. Answers until when.
@@ -109,7 +133,7 @@ impl Operator {
         actor: &Actor,
         issuer: &IssuerName,
         RevokeById { jti, api }: &RevokeById,
-    ) -> Result<UnixSeconds, OperatorError> {
+    ) -> Result<Ended, OperatorError> {
         let rows = self.rows(issuer).await?;
         if let Some(api) = api {
             find_api(&rows, api)?;
@@ -120,8 +144,8 @@ impl Operator {
         let revocation = Revocation { id: jti.clone(), client: None, api: api.clone(), issued_at: now, until };
         let detail = api.as_ref().map_or_else(|| "at every API".to_owned(), |api| format!("at {api}"));
         let act = Act { edits: vec![Edit::Revoke(revocation)], audit: vec![Said::new("token.revoke", jti, detail)] };
-        self.commit_expecting(actor, (issuer, Expect::Any), act).await?;
-        Ok(until)
+        let done = self.commit_known(actor, (issuer, Expect::Any), act).await?;
+        Ok(Ended { until, unconfirmed: done.ok_or(OperatorError::Contended)? })
     }
 
     /// Looks into a token: of `issuer`, or of whichever it is.
@@ -162,8 +186,8 @@ impl Operator {
     /// The issuer in each of its dialects.
     async fn places(&self, name: &IssuerName) -> Result<Vec<Place>, OperatorError> {
         let slot = self.rules.node.slot(name);
-        let Some(issuer) = self.rules.node.issuer(&slot).await? else { return Ok(Vec::new()) };
-        let place = |dialect| Place { issuer: issuer.clone(), slot: slot.clone(), dialect };
+        let Some((issuer, trust)) = self.rules.enter(&slot).await? else { return Ok(Vec::new()) };
+        let place = |dialect| Place { issuer: issuer.clone(), slot: slot.clone(), dialect, trust };
         Ok(dialects(&self.rules, &issuer.issuer).into_iter().map(place).collect())
     }
 

@@ -20,7 +20,10 @@ pub use dialects::{Dialect, Dialects, ReadFacts, TokenFacts};
 pub use feed::{Beat, ChangeRow, Confirmation, Counters, Fact, FeedStore, LIVE_FOR, Lease, Place};
 pub use operator::{Commit, Edit, Expect, OperatorStore, Page};
 pub use store_error::StoreError;
-pub use tokens::{FamilyUse, Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE, Revocation, Standing, TokenStore, Trade};
+pub use tokens::{
+    FamilyUse, Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE, MarkSet, Revocation, Standing, TokenRevoked, TokenStore,
+    Trade,
+};
 pub use upkeep::{PurgeReport, SecretUse, UpkeepStore};
 
 /// A future in a box, as every port method answers.

@@ -97,6 +97,24 @@ pub struct Revocation {
     pub until: UnixSeconds,
 }
 
+/// What a revocation came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenRevoked {
+    /// How many were folded into the client's mark.
+    pub folded: u64,
+    /// The number of the issuer's last change: whoever has applied it knows of the revocation.
+    pub change: i64,
+}
+
+/// What stands after a mark was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkSet {
+    /// The mark that stands.
+    pub at: UnixSeconds,
+    /// The number of the issuer's last change: whoever has applied it knows of the mark.
+    pub change: i64,
+}
+
 /// What stands against a token, besides marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -135,31 +153,32 @@ pub trait TokenStore: Send + Sync {
     ) -> BoxFuture<'a, Result<Trade, StoreError>>;
 
     /// Revokes one token, and ends its being the live one. Above `fold_above` standing ones of the client the oldest fold into
-    /// the client's mark, just far enough; answers how many were folded. A change; repeating it is none.
+    /// the client's mark, just far enough. A change; repeating it is none.
     fn revoke_token<'a>(
         &'a self,
         issuer: &'a IssuerName,
         revocation: &'a Revocation,
         now: UnixSeconds,
         fold_above: u32,
-    ) -> BoxFuture<'a, Result<u64, StoreError>>;
+    ) -> BoxFuture<'a, Result<TokenRevoked, StoreError>>;
 
-    /// Revokes a family, used or not: the row is made if there is none and kept until `used.keep_until`. A change.
+    /// Revokes a family, used or not: the row is made if there is none and kept until `used.keep_until`. A change; repeating it
+    /// is none. Answers the number of the issuer's last change: whoever has applied it knows of the revocation.
     fn revoke_family<'a>(
         &'a self,
         issuer: &'a IssuerName,
         used: &'a FamilyUse,
         now: UnixSeconds,
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    ) -> BoxFuture<'a, Result<i64, StoreError>>;
 
-    /// Sets a not-before mark (never moving one back) and ends the live tokens that it covers. A change. Answers the mark that
-    /// stands: the later of what was given and what was there.
+    /// Sets a not-before mark (never moving one back) and ends the live tokens that it covers. A change. One that lies at or
+    /// after `now` is as far after the clock of the database, when that is ahead.
     fn mark<'a>(
         &'a self,
         issuer: &'a IssuerName,
         mark: &'a Mark,
         now: UnixSeconds,
-    ) -> BoxFuture<'a, Result<UnixSeconds, StoreError>>;
+    ) -> BoxFuture<'a, Result<MarkSet, StoreError>>;
 
     /// What stands against a token `id` of `api` or against its `family`.
     fn standing<'a>(

@@ -47,7 +47,4 @@ pub trait UpkeepStore: Send + Sync {
         issuer: &'a IssuerName,
         owner: &'a str,
     ) -> BoxFuture<'a, Result<Vec<SecretUse>, StoreError>>;
-
-    /// Whether the store answers and takes writes: a small durable write.
-    fn probe(&self, now: UnixSeconds) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -46,4 +46,6 @@ pub struct Issued {
     pub secret: Option<Arc<str>>,
     /// Whether it is a live token handed out again.
     pub reused: bool,
+    /// Whether it was handed out without the store.
+    pub outage: bool,
 }

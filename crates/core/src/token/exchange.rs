@@ -7,6 +7,7 @@ use super::{Caller, GrantRequest, TokenAnswer, TokenRequest, issue::issue};
 use crate::{
     Refusal,
     client_auth::{Who, authenticate, identify},
+    feed::Trust,
     grants::{client_credentials, password, refresh_token},
     passwords::is_outdated,
     records::User,
@@ -25,6 +26,10 @@ pub async fn exchange(
     request: TokenRequest,
 ) -> Result<TokenAnswer, Refusal> {
     let kind = request.grant.kind();
+    // Without the store a client goes on for itself, and nobody else.
+    if !matches!(request.grant, GrantRequest::ClientCredentials { .. }) {
+        place.trust.confirmed()?;
+    }
     let epoch = place.slot.epoch();
     let who = match &request.grant {
         GrantRequest::RefreshToken { .. } => identify(rules, place, caller, request.who).await?,
@@ -61,6 +66,10 @@ pub async fn exchange(
     }
     let user = proved.user.clone();
     let answer = issue(rules, place, (kind, proved)).await?;
+    // What took long may rest on what is out of date by now: a node that stood still must not hand it out when it goes on.
+    if matches!(place.trust, Trust::Confirmed(_)) && !rules.feed.holds(place.trust) {
+        still_so(rules, place, &answer).await?;
+    }
     if place.slot.epoch() != epoch {
         unchanged(rules, place, (&client, user.as_deref())).await?;
     }
@@ -72,6 +81,18 @@ pub async fn exchange(
 pub(crate) fn counted(caller: &Caller, client: &ClientView) -> Result<UnderWay, Refusal> {
     let under_way = client.begin().ok_or_else(|| too_many(Limited::ClientConcurrency))?;
     if client.within_rate(caller.arrived) { Ok(under_way) } else { Err(too_many(Limited::ClientRate)) }
+}
+
+/// Confirms the place in the feed anew: a live token that was found in memory may have been replaced or revoked meanwhile.
+async fn still_so(rules: &Rules, place: &Place, answer: &TokenAnswer) -> Result<(), Refusal> {
+    // Without the store what was spent is spent, and what was found right was so when it was.
+    let Ok(Trust::Confirmed(_)) = rules.feed.trust(&rules.node, &place.slot).await else { return Ok(()) };
+    if !answer.issued.reused {
+        return Ok(());
+    }
+    let client = rules.node.client(&place.slot, &answer.issued.client).await?;
+    let live = client.and_then(|client| client.live(|entry| entry.id == answer.issued.id));
+    live.map(drop).ok_or(Refusal::Busy("changed meanwhile"))
 }
 
 /// Whether client and user are as they were when the request began: a token may wait for a hash, a signature or a mark, and

@@ -89,6 +89,7 @@ pub async fn introspect(
     caller: &Caller,
     (who, token): (&Credentials, &str),
 ) -> Result<(ApiName, Introspection), Refusal> {
+    place.trust.confirmed()?;
     let api = authenticate_api(rules, place, caller, who)?;
     let found = look(rules, place, &api, token).await?;
     Ok((api.name.clone(), found))
@@ -99,6 +100,18 @@ pub async fn introspect(
 /// # Errors
 /// [`Refusal::Unavailable`] when it can't be known.
 pub async fn look(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<Introspection, Refusal> {
+    place.trust.confirmed()?;
+    let epoch = place.slot.epoch();
+    let found = looked(rules, place, api, token).await?;
+    if rules.feed.holds(place.trust) {
+        return Ok(found);
+    }
+    // It took long, as on a node that stood still: what was found may be out of date.
+    rules.feed.trust(&rules.node, &place.slot).await?.confirmed()?;
+    if place.slot.epoch() == epoch { Ok(found) } else { Err(Refusal::Busy("changed meanwhile")) }
+}
+
+async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<Introspection, Refusal> {
     let now = rules.clock.now();
     let key = (place.issuer.name().clone(), sha256(token.as_bytes()));
     let epoch = place.slot.epoch();

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Refusal,
     client_auth::Who,
+    feed::Trust,
     grants::{Authorization, Continues, Granted},
     ports::{FamilyUse, TokenFacts, Trade},
     profile::{Refresh, RefreshForm, RefreshMode},
@@ -55,7 +56,11 @@ pub(crate) async fn issue(
         .as_ref()
         .filter(|r| r.with.contains(&grant) && client.client.grants.contains(&GrantKind::RefreshToken));
     let begins = matches!(proved.continues, Continues::Nothing);
-    within_grace(rules, place)?;
+    if rules.feed.clock_is_off() {
+        tracing::error!("the clock of this node is more than a second from the database's: it issues nothing");
+        return Err(Refusal::Unavailable);
+    }
+    let outage = within_grace(rules, place)?;
     let now = past_marks(rules, place, &proved).await?;
     if let (Some(policy), Granted::OfClient, true, None) = (profile.reuse, &proved.scope, begins, refresh) {
         let live = reuse::live_token(rules, place, (&client, &proved.api), (proved.asked.as_ref(), policy)).await?;
@@ -63,7 +68,7 @@ pub(crate) async fn issue(
             expires_in: left(live.expires_at, rules.clock.now()),
             scope: live.scope,
             refresh_token: None,
-            issued: issued(live.id, &proved, (grant, live.reused)),
+            issued: Issued { outage, ..issued(live.id, &proved, (grant, live.reused)) },
             access_token: AccessToken(live.token),
         });
     }
@@ -86,7 +91,7 @@ pub(crate) async fn issue(
         family: family.as_ref(),
     };
     let signed = sign(rules, place, &wanted, now).await?;
-    let issued = issued(signed.id.clone(), &proved, (grant, false));
+    let issued = Issued { outage, ..issued(signed.id.clone(), &proved, (grant, false)) };
     let refresh_token = match proved.continues {
         Continues::Nothing => match (refresh, &family) {
             (Some(policy), Some(family)) => Some(first_refresh(rules, place, &wanted, (policy, family, now)).await?),
@@ -147,6 +152,9 @@ pub(crate) async fn sign(
     now: UnixSeconds,
 ) -> Result<Signed, Refusal> {
     let issuer = &place.issuer;
+    if place.trust == Trust::Away {
+        rules.feed.giving(issuer, wanted.client, now)?;
+    }
     let key = issuer.keys.signer(wanted.api.algorithm, &wanted.api.name, now).ok_or_else(|| {
         tracing::error!(issuer = %issuer.name(), api = %wanted.api.name, algorithm = %wanted.api.algorithm, "there is no key that signs by this algorithm: `ficha key rotate` makes one");
         Refusal::Unavailable
@@ -249,15 +257,22 @@ async fn past_marks(rules: &Rules, place: &Place, proved: &Authorization) -> Res
     }
 }
 
-/// Without the store tokens go on for `outage_grace`: then a change may have been missed for too long.
-fn within_grace(rules: &Rules, place: &Place) -> Result<(), Refusal> {
-    let Some(lasts) = rules.outage.lasts(|| rules.clock.monotonic()) else { return Ok(()) };
+/// Without the store tokens go on for `outage_grace`: then a change may have been missed for too long. Whether it is away.
+fn within_grace(rules: &Rules, place: &Place) -> Result<bool, Refusal> {
+    let lasts = match place.trust {
+        Trust::Away => rules.feed.away_for(),
+        // It may be read, and takes no writes.
+        Trust::Confirmed(_) => match rules.outage.lasts(|| rules.clock.monotonic()) {
+            Some(lasts) => lasts,
+            None => return Ok(false),
+        },
+    };
     let grace = u64::try_from(place.issuer.issuer.outage_grace.0).unwrap_or(0);
     if lasts >= Duration::from_secs(grace) {
         return Err(Refusal::Unavailable);
     }
     metrics().outage_tokens.count(());
-    Ok(())
+    Ok(true)
 }
 
 fn left(expires_at: UnixSeconds, now: UnixSeconds) -> Seconds {
@@ -277,6 +292,7 @@ fn issued(id: TokenId, proved: &Authorization, (grant, reused): (GrantKind, bool
         grant,
         secret,
         reused,
+        outage: false,
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Refusal,
+    feed::Trust,
     ports::{Kept, LiveKey, LiveOffer, LiveRow},
     profile::Reuse,
     records::Api,
@@ -66,7 +67,12 @@ pub(crate) async fn live_token(
         api: api.name.clone(),
         fingerprint: fingerprint(place, api, &scope, client.client.policy),
     };
+    if place.trust == Trust::Away {
+        // Another one would have to be kept first.
+        return Err(Refusal::Unavailable);
+    }
     let now = rules.clock.now();
+    let epoch = place.slot.epoch();
     let remember = |live: &Live, issued_at| {
         let entry = LiveEntry {
             dialect: place.dialect.name().clone(),
@@ -78,7 +84,8 @@ pub(crate) async fn live_token(
             issued_at,
             expires_at: live.expires_at,
         };
-        client.remember(entry, now);
+        // One that was replaced or revoked since it was read is one no more.
+        place.slot.keep(epoch, || client.remember(entry, now));
     };
     let written: Arc<str> = scope.in_order_of(&api.scopes).into();
     let there = rules.tokens.live_token(place.issuer.name(), &key).await?;

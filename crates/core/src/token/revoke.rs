@@ -8,7 +8,7 @@ use crate::{
     Refusal,
     client_auth::AuthenticatedClient,
     operator::slots::{dialects, longest_lifetime},
-    ports::{FamilyUse, Revocation},
+    ports::{FamilyUse, MarkSet, Revocation, TokenRevoked},
     records::{Mark, Marked},
     rules::Rules,
     views::{Change, Place},
@@ -37,6 +37,7 @@ pub async fn revoke_token(
     (caller, client): (&Caller, &AuthenticatedClient),
     token: &str,
 ) -> Result<Revoked, Refusal> {
+    place.trust.confirmed()?;
     let _under_way = counted(caller, client.view())?;
     let id = &client.view().client.id;
     let (issuer, now) = (place.issuer.name(), rules.clock.now());
@@ -60,7 +61,7 @@ pub async fn revoke_token(
         let outcome = rules.tokens.revoke_family(issuer, &family, now).await;
         // Without an outcome it may be written all the same: forgetting too much harms nobody.
         rules.node.apply(issuer, &[Change::Revoked]);
-        outcome?;
+        rules.feed.settled(&place.slot, outcome?).await;
         return Ok(Revoked::Family(facts.family));
     }
     let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok(Revoked::Nothing) };
@@ -74,27 +75,24 @@ pub async fn revoke_token(
         issued_at: read.facts.issued_at,
         until: read.facts.expires_at + rules.limits.verifier_leeway,
     };
-    revoke(rules, (issuer, place.issuer.issuer.max_revocations_per_client), &revocation, now).await?;
+    revoke(rules, place, &revocation, now).await?;
     Ok(Revoked::Token(read.facts.id))
 }
 
-/// Writes a revocation and lets this node know.
-pub(crate) async fn revoke(
-    rules: &Rules,
-    (issuer, bound): (&IssuerName, u32),
-    revocation: &Revocation,
-    now: UnixSeconds,
-) -> Result<(), Refusal> {
+/// Writes a revocation, lets this node know, and waits for the others.
+async fn revoke(rules: &Rules, place: &Place, revocation: &Revocation, now: UnixSeconds) -> Result<(), Refusal> {
+    let (issuer, bound) = (place.issuer.name(), place.issuer.issuer.max_revocations_per_client);
     let outcome = rules.tokens.revoke_token(issuer, revocation, now, bound).await;
     // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
     let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
     rules.node.apply(issuer, &[holder, Change::Revoked]);
-    let folded = outcome?;
+    let TokenRevoked { folded, change } = outcome?;
     if folded > 0 {
         metrics().revocations_folded.add((), folded);
         tracing::warn!(%issuer, client = revocation.client.as_ref().map(tracing::field::display), folded,
             "the oldest revocations of a client became a not-before mark: it has more standing ones than max_revocations_per_client");
     }
+    rules.feed.settled(&place.slot, change).await;
     Ok(())
 }
 
@@ -108,6 +106,7 @@ pub async fn revoke_at_api(
     (caller, client): (&Caller, &AuthenticatedClient),
     target: &Target,
 ) -> Result<Revoked, Refusal> {
+    place.trust.confirmed()?;
     let _under_way = counted(caller, client.view())?;
     let api = choose_api(&place.issuer, client.view(), target)?;
     let whose = Marked::ClientAtApi(client.view().client.id.clone(), api.name.clone());
@@ -115,19 +114,16 @@ pub async fn revoke_at_api(
     Ok(Revoked::AtApi(api.name.clone(), mark))
 }
 
-/// "Everything issued until now is dead": sets the mark and lets this node know. Answers the mark.
+/// "Everything issued until now is dead": sets the mark, lets this node know, and waits for the others. Answers the mark.
 ///
 /// # Errors
 /// [`Refusal::Unavailable`].
 pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Result<UnixSeconds, Refusal> {
     let now = rules.clock.now();
-    let change = match &whose {
-        Marked::Issuer => Change::Issuer,
-        Marked::Client(id) | Marked::ClientAtApi(id, _) => Change::Client(id.clone()),
-        Marked::User(sub) => Change::User(sub.clone()),
-    };
     let mark = Mark { whose, at: now + rules.limits.max_clock_skew };
     let outcome = rules.tokens.mark(issuer, &mark, now).await;
-    rules.node.apply(issuer, &[change]);
-    Ok(outcome?)
+    rules.node.apply(issuer, &[Change::of_mark(&mark)]);
+    let MarkSet { at, change } = outcome?;
+    rules.feed.settled(&rules.node.slot(issuer), change).await;
+    Ok(at)
 }

@@ -93,6 +93,16 @@ impl ClientView {
         self.api_marks.iter().find(|(name, _)| name == api).map(|(_, at)| *at).max(self.mark)
     }
 
+    /// Its marks: its own, and those at single APIs.
+    pub(crate) fn marks(&self) -> (Option<UnixSeconds>, &[(ApiName, UnixSeconds)]) {
+        (self.mark, &self.api_marks)
+    }
+
+    /// Forgets a live token that is one no more.
+    pub(crate) fn forget(&self, id: &TokenId) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).retain(|entry| entry.id != *id);
+    }
+
     /// Counts a request in; `None` when as many as it may have are under way.
     pub(crate) fn begin(&self) -> Option<UnderWay> {
         let permit = UnderWay(self.load.clone());

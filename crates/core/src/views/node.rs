@@ -10,11 +10,12 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use ficha_telemetry::metrics::{Cache as Held, metrics};
-use ficha_types::{ClientId, IssuerName, Subject};
+use ficha_types::{ClientId, IssuerName, Subject, TokenId};
 use quick_cache::sync::Cache;
 
 use super::{ClientView, IssuerView, UserView, client::Load};
 use crate::{
+    feed::{Track, Trust},
     master::MasterKeys,
     ports::{ClientStore, Dialect, StoreError},
 };
@@ -39,6 +40,15 @@ pub enum Change {
     User(Subject),
     /// A token or a family was revoked.
     Revoked,
+    /// A token of a client was revoked, or was its live one and was replaced.
+    Token {
+        /// Its `jti`.
+        id: TokenId,
+        /// Whose it is.
+        client: ClientId,
+    },
+    /// All that is remembered of the issuer.
+    Everything,
 }
 
 /// An issuer's place in memory; stays while the process lives.
@@ -51,6 +61,7 @@ pub struct IssuerSlot {
     /// Shared while something that was read is kept, alone while a change is applied: nothing from before it is kept after.
     applying: RwLock<()>,
     slowest_hash_ms: AtomicU64,
+    track: Track,
 }
 
 impl IssuerSlot {
@@ -64,6 +75,7 @@ impl IssuerSlot {
             epoch: AtomicU64::new(0),
             applying: RwLock::default(),
             slowest_hash_ms: AtomicU64::new(0),
+            track: Track::default(),
         }
     }
 
@@ -79,6 +91,17 @@ impl IssuerSlot {
         self.epoch.load(Ordering::Acquire)
     }
 
+    /// The number of the last change that is applied here; nothing while nothing is remembered.
+    #[must_use]
+    pub fn applied(&self) -> Option<i64> {
+        self.track.applied()
+    }
+
+    /// How far this node has come with its changes.
+    pub(crate) fn track(&self) -> &Track {
+        &self.track
+    }
+
     /// Milliseconds of the slowest check of a password so far.
     pub(crate) fn slowest_hash_ms(&self) -> u64 {
         self.slowest_hash_ms.load(Ordering::Relaxed)
@@ -89,7 +112,7 @@ impl IssuerSlot {
     }
 
     /// Keeps what was read at `epoch`, unless a change came since.
-    fn keep<T>(&self, epoch: u64, keep: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn keep<T>(&self, epoch: u64, keep: impl FnOnce() -> T) -> Option<T> {
         let _no_change_now = self.applying.read().unwrap_or_else(PoisonError::into_inner);
         (self.epoch() == epoch).then(keep)
     }
@@ -104,6 +127,8 @@ pub struct Place {
     pub slot: Arc<IssuerSlot>,
     /// The wire contract.
     pub dialect: Arc<dyn Dialect>,
+    /// How far what is remembered may be trusted.
+    pub trust: Trust,
 }
 
 type ClientKey = (IssuerName, ClientId);
@@ -162,6 +187,7 @@ impl Node {
         }
         let epoch = slot.epoch();
         let Some(rows) = self.store.issuer(&slot.name).await? else { return Ok(None) };
+        slot.track.begin(rows.change);
         let view = IssuerView::new(rows, &self.masters).map_err(|e| {
             tracing::error!(issuer = %slot.name, error = %e, "an issuer can't be served");
             StoreError::Unreachable(e.to_string())
@@ -187,8 +213,14 @@ impl Node {
         let load = self.loads.get_or_insert_with(&key, || Ok::<_, StoreError>(Arc::default()))?;
         let view = Arc::new(ClientView::new(row, load));
         // Two first requests at once: both go on with the one that is kept, so that renewals meet.
-        let kept = slot.keep(epoch, || self.clients.get_or_insert_with(&key, || Ok::<_, StoreError>(view.clone())));
+        let kept =
+            Self::keeping(slot, epoch, || self.clients.get_or_insert_with(&key, || Ok::<_, StoreError>(view.clone())));
         Ok(Some(kept.transpose()?.unwrap_or(view)))
+    }
+
+    /// The client as it is remembered.
+    pub(crate) fn remembered_client(&self, slot: &IssuerSlot, id: &ClientId) -> Option<Arc<ClientView>> {
+        self.clients.get(&(slot.name.clone(), id.clone()))
     }
 
     /// The user as of now.
@@ -205,8 +237,39 @@ impl Node {
         let epoch = slot.epoch();
         let Some(row) = self.store.user_by_subject(&slot.name, sub).await? else { return Ok(None) };
         let view = Arc::new(UserView { row });
-        slot.keep(epoch, || self.users.insert(key, view.clone()));
+        Self::keeping(slot, epoch, || self.users.insert(key, view.clone()));
         Ok(Some(view))
+    }
+
+    /// Keeps what belongs to an issuer and was read at `epoch`: only when the changes of the issuer are followed.
+    fn keeping<T>(slot: &IssuerSlot, epoch: u64, keep: impl FnOnce() -> T) -> Option<T> {
+        if slot.track.remembers() { slot.keep(epoch, keep) } else { None }
+    }
+
+    /// The places of the issuers of which something may be remembered.
+    pub(crate) fn remembered(&self) -> Vec<Arc<IssuerSlot>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().filter(|slot| slot.track.remembers()).cloned().collect()
+    }
+
+    /// Every issuer of which something is remembered is followed as if it was new.
+    pub(crate) fn follow_anew(&self) {
+        for slot in self.slots.read().unwrap_or_else(PoisonError::into_inner).values() {
+            slot.track.follow_anew();
+        }
+    }
+
+    /// Another node made an issuer, or changed where one answers.
+    pub(crate) fn redeclared(&self) {
+        self.declared.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The longest that any issuer of which something is remembered lets its tokens go on without the store.
+    #[must_use]
+    pub fn longest_grace(&self) -> ficha_types::Seconds {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let views = slots.values().filter_map(|slot| slot.view.load_full());
+        views.map(|view| view.issuer.outage_grace).max().unwrap_or_default()
     }
 
     /// Forgets what a change made out of date. Called after its commit and before its answer.
@@ -224,6 +287,17 @@ impl Node {
                 Change::Client(id) => drop(self.clients.remove(&(issuer.clone(), id.clone()))),
                 Change::User(sub) => drop(self.users.remove(&(issuer.clone(), sub.clone()))),
                 Change::Revoked => {}
+                Change::Token { id, client } => {
+                    if let Some(view) = self.clients.peek(&(issuer.clone(), client.clone())) {
+                        view.forget(id);
+                    }
+                }
+                Change::Everything => {
+                    slot.view.store(None);
+                    self.declared.fetch_add(1, Ordering::AcqRel);
+                    self.clients.retain(|(of, _), _| of != issuer);
+                    self.users.retain(|(of, _), _| of != issuer);
+                }
             }
         }
     }

@@ -68,6 +68,7 @@ fn granted(refresh: Option<&str>, user: Option<&str>) -> TokenAnswer {
             grant: GrantKind::ClientCredentials,
             secret: None,
             reused: false,
+            outage: false,
         },
     }
 }

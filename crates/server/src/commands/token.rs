@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::{ArgGroup, Args, Subcommand};
-use ficha_admin::Marked;
-use ficha_core::operator::{Inspection, Marking, RevokeById};
+use ficha_core::operator::{Ended, Inspection, Marking, RevokeById};
 use ficha_types::{ApiName, ClientId, IssuerName, Secret, TokenId, Username};
 use serde_json::{Map, Value, json};
 
@@ -86,9 +85,9 @@ async fn revoke(args: RevokeArgs, global: &Global) -> Result<()> {
     let issuer = server.issuer(issuer.as_ref(), has).await?;
     let path = format!("/v1/issuers/{issuer}/tokens/revoke");
     if let Some(jti) = jti {
-        let until: Marked = server.post(&path, &RevokeById { jti: jti.clone(), api }).await?;
+        let until: Ended = server.post(&path, &RevokeById { jti: jti.clone(), api }).await?;
         return say(global.json, &until, |m| {
-            format!("The token {jti} is revoked; that stands until {}.", moment(m.until))
+            format!("The token {jti} is revoked; that stands until {}.{}", moment(m.until), unconfirmed(m))
         });
     }
     let (whose, told) = match (client, user) {
@@ -102,8 +101,20 @@ async fn revoke(args: RevokeArgs, global: &Global) -> Result<()> {
         }
         (None, None) => (Marking::Issuer, format!("that {issuer} issued")),
     };
-    let mark: Marked = server.post(&format!("{path}-all"), &whose).await?;
-    say(global.json, &mark, |m| format!("Everything {told} until {} is dead.", moment(m.until)))
+    let mark: Ended = server.post(&format!("{path}-all"), &whose).await?;
+    say(global.json, &mark, |m| format!("Everything {told} until {} is dead.{}", moment(m.until), unconfirmed(m)))
+}
+
+/// The nodes that may go on for a while, as a sentence of its own.
+fn unconfirmed(ended: &Ended) -> String {
+    if ended.unconfirmed.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = ended.unconfirmed.iter().map(ToString::to_string).collect();
+    format!(
+        "\nNot confirmed by {}: cut off from the database, it may give out tokens for outage_grace, which are dead once it is back.",
+        names.join(", ")
+    )
 }
 
 fn inspected(found: &Inspection) -> String {

@@ -4,11 +4,14 @@ mod aliases;
 mod changes;
 mod guarding;
 mod live;
+mod nodes;
+mod outage;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use ficha_core::{
     Limits, Refusal, Rules, SecretUses,
+    feed::Feed,
     guard::Guard,
     master::MasterKeys,
     operator::{Actor, NoRoutes, Operator, Spares, Surroundings},
@@ -20,17 +23,28 @@ use ficha_core::{
 };
 use ficha_oauth::dialect::DialectSet;
 use ficha_store::{OpenOptions, SqliteStore};
-use ficha_testkit::{TestClock, TestEntropy};
-use ficha_types::{AuthMethod, ClientId, IssuerName, Secret, UnixSeconds};
+use ficha_testkit::{Faulty, TestClock, TestEntropy};
+use ficha_types::{AuthMethod, ClientId, IssuerName, Seconds, Secret, UnixSeconds};
 
 const NOON: UnixSeconds = UnixSeconds(1_800_000_000);
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-/// An operator with a store and a clock, nobody else.
+/// A node: an operator with its way to a store, and a clock.
 struct Bench {
     operator: Operator,
     clock: Arc<TestClock>,
-    _data: tempfile::TempDir,
+    faults: Arc<Faulty>,
+    /// What all nodes share.
+    store: Arc<SqliteStore>,
+    _data: Arc<tempfile::TempDir>,
+}
+
+/// What a node is among others.
+enum Company {
+    /// The only one.
+    Alone,
+    /// One of many, of this name.
+    Many(&'static str),
 }
 
 impl Bench {
@@ -49,16 +63,36 @@ impl Bench {
     /// One that declares nothing, with the dialects of a folder too.
     fn speaking(folder: Option<&Path>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(&data.path().join("ficha.db"), &OpenOptions::default()).unwrap());
-        let (clock, masters) = (Arc::new(TestClock::at(NOON)), Arc::new(MasterKeys::new(&[1; 32], None)));
+        // With one reader what is asked first is answered first.
+        let options = OpenOptions { readers: 1, ..OpenOptions::default() };
+        let store = Arc::new(SqliteStore::open(&data.path().join("ficha.db"), &options).unwrap());
+        let clock = Arc::new(TestClock::at(NOON));
+        Self::on((store, Arc::new(data)), clock, &Company::Alone, folder)
+    }
+
+    fn on(
+        (store, data): (Arc<SqliteStore>, Arc<tempfile::TempDir>),
+        clock: Arc<TestClock>,
+        company: &Company,
+        folder: Option<&Path>,
+    ) -> Self {
+        let (faults, masters) = (Arc::new(Faulty::new(store.clone())), Arc::new(MasterKeys::new(&[1; 32], None)));
+        let (feed, skew, seed) = match company {
+            Company::Alone => (Feed::alone(faults.clone(), clock.clone(), "here".parse().unwrap()), Seconds(0), 1),
+            Company::Many(name) => {
+                let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
+                (Feed::of_many(faults.clone(), clock.clone(), name.parse().unwrap()), Seconds(2), seed)
+            }
+        };
         let rules = Rules {
             clock: clock.clone(),
-            chance: Arc::new(TestEntropy::seeded(1)),
-            clients: store.clone(),
-            node: Node::new(store.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
-            tokens: store.clone(),
-            operator: store.clone(),
-            upkeep: store,
+            chance: Arc::new(TestEntropy::seeded(seed)),
+            clients: faults.clone(),
+            node: Node::new(faults.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
+            tokens: faults.clone(),
+            operator: faults.clone(),
+            upkeep: faults.clone(),
+            feed,
             dialects: Arc::new(DialectSet::load(folder).unwrap()),
             signer: Signer::new(1, 16),
             passwords: Passwords::new(1, 16),
@@ -66,7 +100,7 @@ impl Bench {
             secret_uses: SecretUses::default(),
             introspected: Introspected::new(100),
             outage: ficha_core::Outage::default(),
-            limits: Limits::default(),
+            limits: Limits { max_clock_skew: skew, ..Limits::default() },
         };
         let operator = Operator {
             rules: Arc::new(rules),
@@ -75,7 +109,7 @@ impl Bench {
             routes: Arc::new(NoRoutes),
             surroundings: Surroundings::default(),
         };
-        Self { operator, clock, _data: data }
+        Self { operator, clock, faults, store, _data: data }
     }
 
     async fn apply(&self, text: &str) {
@@ -91,9 +125,9 @@ impl Bench {
     /// The issuer `acme` as a request finds it.
     async fn place(&self) -> Place {
         let slot = self.rules().node.slot(&issuer());
-        let view = self.rules().node.issuer(&slot).await.unwrap().unwrap();
-        let dialect = self.rules().dialects.dialect(&view.issuer.dialect).unwrap();
-        Place { issuer: view, slot, dialect }
+        let (issuer, trust) = self.rules().enter(&slot).await.unwrap().unwrap();
+        let dialect = self.rules().dialects.dialect(&issuer.issuer.dialect).unwrap();
+        Place { issuer, slot, dialect, trust }
     }
 
     /// A caller whose request came this moment.

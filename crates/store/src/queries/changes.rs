@@ -45,6 +45,9 @@ static SINCE: Query = Query::new(
     "SELECT number, kind, subject, at, api, moment FROM changes \
      WHERE issuer = $1 AND number > $2 ORDER BY number LIMIT $3",
 );
+static LAST: Query = Query::new("SELECT change FROM counters WHERE issuer = $1");
+static NOW: Query =
+    Query::by_engine("SELECT $1", "SELECT 0 * $1::bigint + floor(extract(epoch FROM clock_timestamp()))::bigint");
 /// After the issuer's own counter: whoever locks both locks them in this order.
 static COUNT_DIRECTORY: Query =
     Query::new("UPDATE counters SET change = change + 1 WHERE issuer = '' RETURNING change");
@@ -99,15 +102,26 @@ pub(crate) async fn keep<S: Session>(
     session.run_each(&ADD, &rows).await
 }
 
-/// Numbers and keeps `changes`: the last statements of a step.
+/// Numbers and keeps `changes`: the last statements of a step. Answers the last number.
 pub(crate) async fn add<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
     changes: &[Change],
     at: UnixSeconds,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
     let last = count(session, issuer, changes, 0).await?;
-    keep(session, issuer, (changes, last.change), at).await
+    keep(session, issuer, (changes, last.change), at).await?;
+    Ok(last.change)
+}
+
+/// The number of the issuer's last change.
+pub(crate) async fn last<S: Session>(session: &mut S, issuer: &IssuerName) -> Result<i64, Failure> {
+    Ok(session.first(&LAST, &[text(issuer)], |row| row.int(0)).await?.unwrap_or_default())
+}
+
+/// The clock of the database; one that has none of its own has the node's.
+pub(crate) async fn now<S: Session>(session: &mut S, node: UnixSeconds) -> Result<UnixSeconds, Failure> {
+    Ok(session.first(&NOW, &[Value::Int(node.0)], |row| instant(row, 0)).await?.unwrap_or(node))
 }
 
 /// At most `limit` changes after number `after`, in order.

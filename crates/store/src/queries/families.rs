@@ -94,13 +94,13 @@ async fn moved<S: Session>(
     Ok(any(session, &MOVE, &values).await? || any(session, &MOVE_AND_KEEP, &values).await?)
 }
 
-/// Revokes a family, used or not.
+/// Revokes a family, used or not; the issuer's last change.
 pub(crate) async fn revoke<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
     used: &FamilyUse,
     now: UnixSeconds,
-) -> Result<(), Failure> {
+) -> Result<i64, Failure> {
     let values = [
         text(issuer),
         text(&used.family),
@@ -112,10 +112,10 @@ pub(crate) async fn revoke<S: Session>(
         text(&used.api),
     ];
     session.whole().await?;
-    if let Some(until) = session.first(&REVOKE, &values, |row| instant(row, 0)).await? {
-        changes::add(session, issuer, &[change(used, until)], now).await?;
+    match session.first(&REVOKE, &values, |row| instant(row, 0)).await? {
+        Some(until) => changes::add(session, issuer, &[change(used, until)], now).await,
+        None => changes::last(session, issuer).await,
     }
-    Ok(())
 }
 
 /// What the end of a family is in the feed.

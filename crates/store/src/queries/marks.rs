@@ -1,10 +1,10 @@
 //! Not-before marks.
 
 use ficha_core::{
-    ports::Fact,
+    ports::{Fact, MarkSet},
     records::{Mark, Marked},
 };
-use ficha_types::{IssuerName, UnixSeconds};
+use ficha_types::{IssuerName, Seconds, UnixSeconds};
 
 use super::{
     changes::{self, Change},
@@ -24,14 +24,22 @@ pub(crate) struct Set {
     pub(crate) moved: bool,
 }
 
-/// Sets a mark, never moving one back, and ends the live tokens that the standing one covers. No change yet.
-pub(crate) async fn set<S: Session>(session: &mut S, issuer: &IssuerName, mark: &Mark) -> Result<Set, Failure> {
+/// Sets a mark, never moving one back, and ends the live tokens that the standing one covers. No change yet. One that reaches
+/// up to `now` or beyond reaches as far beyond the clock of the database, when that is ahead.
+pub(crate) async fn set<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    mark: &Mark,
+    now: UnixSeconds,
+) -> Result<Set, Failure> {
     let [kind, owner, api] = place(&mark.whose);
+    let ahead = mark.at - now;
+    let asked = if ahead >= Seconds(0) { mark.at.max(changes::now(session, now).await? + ahead) } else { mark.at };
     let moved =
-        session.first(&SET, &[text(issuer), kind, owner, api, Value::Int(mark.at.0)], |row| instant(row, 0)).await?;
+        session.first(&SET, &[text(issuer), kind, owner, api, Value::Int(asked.0)], |row| instant(row, 0)).await?;
     let at = match moved {
         Some(at) => at,
-        None => standing(session, issuer, &mark.whose).await?.unwrap_or(mark.at),
+        None => standing(session, issuer, &mark.whose).await?.unwrap_or(asked),
     };
     match &mark.whose {
         Marked::Issuer => tokens::end(session, issuer, Ends::Issuer, at).await?,
@@ -49,13 +57,15 @@ pub(crate) async fn step<S: Session>(
     issuer: &IssuerName,
     mark: &Mark,
     now: UnixSeconds,
-) -> Result<UnixSeconds, Failure> {
+) -> Result<MarkSet, Failure> {
     session.whole().await?;
-    let set = set(session, issuer, mark).await?;
-    if set.moved {
-        changes::add(session, issuer, &[change(&mark.whose, set.at)], now).await?;
-    }
-    Ok(set.at)
+    let set = set(session, issuer, mark, now).await?;
+    let change = if set.moved {
+        changes::add(session, issuer, &[change(&mark.whose, set.at)], now).await?
+    } else {
+        changes::last(session, issuer).await?
+    };
+    Ok(MarkSet { at: set.at, change })
 }
 
 /// The mark that stands.

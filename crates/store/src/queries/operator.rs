@@ -4,7 +4,7 @@ use ficha_core::{
     ports::{Commit, Edit, Expect, Page, SecretUse},
     records::AuditEntry,
 };
-use ficha_types::{IssuerName, UnixSeconds};
+use ficha_types::IssuerName;
 
 use super::{
     changes::{self, Change},
@@ -30,11 +30,6 @@ static USED: Query = Query::new(
 static USES: Query =
     Query::new("SELECT issuer, owner, secret, at FROM secret_uses WHERE issuer = $1 AND owner = $2 ORDER BY secret");
 static FORGET_USES: Query = Query::new("DELETE FROM secret_uses WHERE issuer = $1 AND owner = $2");
-static PROBE: Query = Query::new(
-    "INSERT INTO probes (name, at, beats) VALUES ('write', $1, 1) \
-     ON CONFLICT (name) DO UPDATE SET at = excluded.at, beats = probes.beats + 1",
-);
-
 /// Does an act of administration; the issuer's last change number.
 pub(crate) async fn commit<S: Session>(session: &mut S, commit: &Commit) -> Result<i64, Failure> {
     let issuer = &commit.issuer;
@@ -44,7 +39,7 @@ pub(crate) async fn commit<S: Session>(session: &mut S, commit: &Commit) -> Resu
     expect(session, commit).await?;
     let mut facts = Vec::with_capacity(commit.edits.len());
     for edit in &commit.edits {
-        apply(session, issuer, edit, &mut facts).await?;
+        apply(session, commit, edit, &mut facts).await?;
     }
     let last = changes::count(session, issuer, &facts, commit.audit.len()).await?;
     let audit = commit.audit.iter().map(json).collect::<Result<Vec<_>, _>>()?;
@@ -86,7 +81,7 @@ async fn expect<S: Session>(session: &mut S, commit: &Commit) -> Result<(), Fail
 /// Does one edit, and adds what it changed to `facts`.
 async fn apply<S: Session>(
     session: &mut S,
-    issuer: &IssuerName,
+    Commit { issuer, now, .. }: &Commit,
     edit: &Edit,
     facts: &mut Vec<Change>,
 ) -> Result<(), Failure> {
@@ -113,7 +108,7 @@ async fn apply<S: Session>(
         Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await?,
         Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await?,
         Edit::PutMark(mark) => {
-            let at = marks::set(session, issuer, mark).await?.at;
+            let at = marks::set(session, issuer, mark, *now).await?.at;
             marks::change(&mark.whose, at)
         }
     };
@@ -178,11 +173,6 @@ pub(super) async fn forget_secret_uses<S: Session>(
     owner: Value<'_>,
 ) -> Result<(), Failure> {
     session.run(&FORGET_USES, &[text(issuer), owner]).await.map(drop)
-}
-
-/// A small write.
-pub(crate) async fn probe<S: Session>(session: &mut S, now: UnixSeconds) -> Result<(), Failure> {
-    session.run(&PROBE, &[Value::Int(now.0)]).await.map(drop)
 }
 
 /// The rows of a page: 1 to 1000.

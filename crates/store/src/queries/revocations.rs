@@ -1,7 +1,7 @@
 //! Revocations of single tokens, and their folding into a mark.
 
 use ficha_core::{
-    ports::{Fact, Revocation, Standing},
+    ports::{Fact, Revocation, Standing, TokenRevoked},
     records::{Mark, Marked},
 };
 use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, TokenId, UnixSeconds};
@@ -63,13 +63,13 @@ async fn stand<S: Session>(
     Ok((added, lengthened))
 }
 
-/// Revokes one token; how many revocations were folded.
+/// Revokes one token.
 pub(crate) async fn revoke<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
     revocation: &Revocation,
     (now, fold_above): (UnixSeconds, u32),
-) -> Result<u64, Failure> {
+) -> Result<TokenRevoked, Failure> {
     let (id, api) = (text(&revocation.id), text_or_empty(revocation.api.as_ref()));
     session.whole().await?;
     tokens::end_one(session, issuer, id, api).await?;
@@ -77,12 +77,12 @@ pub(crate) async fn revoke<S: Session>(
     if let Some(whose) = &whose {
         // What the client's mark covers is dead already: it may be one that was folded, sent again.
         if marks::standing(session, issuer, whose).await?.is_some_and(|mark| revocation.issued_at <= mark) {
-            return Ok(0);
+            return Ok(TokenRevoked { folded: 0, change: changes::last(session, issuer).await? });
         }
     }
     let (added, lengthened) = stand(session, issuer, revocation).await?;
     if !added && !lengthened {
-        return Ok(0);
+        return Ok(TokenRevoked { folded: 0, change: changes::last(session, issuer).await? });
     }
     let mut facts = vec![change(revocation)];
     let mut folded = 0;
@@ -91,8 +91,7 @@ pub(crate) async fn revoke<S: Session>(
         folded = fold.rows;
         facts.extend(fold.mark);
     }
-    changes::add(session, issuer, &facts, now).await?;
-    Ok(folded)
+    Ok(TokenRevoked { folded, change: changes::add(session, issuer, &facts, now).await? })
 }
 
 /// What a revocation is in the feed.
@@ -133,7 +132,7 @@ async fn fold<S: Session>(
         return Ok(Folded::default());
     };
     let mark = Mark { whose: Marked::Client(client.clone()), at };
-    let at = marks::set(session, issuer, &mark).await?.at;
+    let at = marks::set(session, issuer, &mark, now).await?.at;
     let folded = session.run(&DROP_COVERED, &[a, b, Value::Int(at.0)]).await?;
     less(session, whose, folded).await?;
     let moved = (folded > 0).then(|| marks::change(&mark.whose, at));

@@ -3,8 +3,8 @@
 use ficha_core::{
     ports::{
         Beat, BoxFuture, ChangeRow, ClientRow, ClientStore, Commit, Confirmation, Counters, FamilyUse, FeedStore,
-        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, OperatorStore, Page, Place, PurgeReport, Revocation,
-        SecretUse, Standing, StoreError, TokenStore, Trade, UpkeepStore, UserRow,
+        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PurgeReport,
+        Revocation, SecretUse, Standing, StoreError, TokenRevoked, TokenStore, Trade, UpkeepStore, UserRow,
     },
     records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
 };
@@ -67,17 +67,17 @@ impl TokenStore for SqliteStore {
         revocation: &'a Revocation,
         now: UnixSeconds,
         fold_above: u32,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, TokenRevoked> {
         let (issuer, revocation) = (issuer.clone(), revocation.clone());
         self.write(move |s| at_once(revocations::revoke(s, &issuer, &revocation, (now, fold_above))))
     }
 
-    fn revoke_family<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, ()> {
+    fn revoke_family<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, i64> {
         let (issuer, used) = (issuer.clone(), used.clone());
         self.write(move |s| at_once(families::revoke(s, &issuer, &used, now)))
     }
 
-    fn mark<'a>(&'a self, issuer: &'a IssuerName, mark: &'a Mark, now: UnixSeconds) -> Answer<'a, UnixSeconds> {
+    fn mark<'a>(&'a self, issuer: &'a IssuerName, mark: &'a Mark, now: UnixSeconds) -> Answer<'a, MarkSet> {
         let (issuer, mark) = (issuer.clone(), mark.clone());
         self.write(move |s| at_once(marks::step(s, &issuer, &mark, now)))
     }
@@ -147,10 +147,6 @@ impl UpkeepStore for SqliteStore {
     fn secret_uses<'a>(&'a self, issuer: &'a IssuerName, owner: &'a str) -> Answer<'a, Vec<SecretUse>> {
         let (issuer, owner) = (issuer.clone(), owner.to_owned());
         self.read(move |s| at_once(operator::secret_uses(s, &issuer, &owner)))
-    }
-
-    fn probe(&self, now: UnixSeconds) -> Answer<'_, ()> {
-        self.write(move |s| at_once(operator::probe(s, now)))
     }
 }
 

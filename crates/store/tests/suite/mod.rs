@@ -38,6 +38,8 @@ macro_rules! whole_suite {
             feed::how_far_live_nodes_have_come_is_told,
             feed::a_duty_is_one_nodes_until_it_is_over,
             feed::what_was_changed_before_a_day_is_known_to_be_missing,
+            feed::taking_something_away_answers_the_change_to_wait_for_sent_again_too,
+            feed::a_mark_reaches_as_far_beyond_the_clock_of_the_database,
             live::the_first_offer_is_kept_and_read_back_whole,
             live::a_live_token_is_found_by_its_whole_key,
             live::of_many_racing_offers_one_is_kept_and_all_answer_it,

@@ -111,6 +111,33 @@ pub async fn a_replaced_live_token_tells_which_one_it_was(store: &dyn Store) {
     assert_eq!(facts(store, &issuer, 3).await, [replaced]);
 }
 
+pub async fn taking_something_away_answers_the_change_to_wait_for_sent_again_too(store: &dyn Store) {
+    let issuer = founded(store, "acme").await;
+    for _ in 0..2 {
+        assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, 100).await.unwrap().change, 4);
+    }
+    for _ in 0..2 {
+        assert_eq!(store.revoke_family(&issuer, &used(1, 0), NOON).await.unwrap(), 5);
+    }
+    for _ in 0..2 {
+        assert_eq!(store.mark(&issuer, &mark_of_app(NOON), NOON).await.unwrap().change, 6);
+    }
+    // What the mark covers is no change, and is known with the mark.
+    let covered = ficha_core::ports::Revocation { issued_at: NOON, ..revocation(2) };
+    assert_eq!(store.revoke_token(&issuer, &covered, NOON, 100).await.unwrap().change, 6);
+}
+
+pub async fn a_mark_reaches_as_far_beyond_the_clock_of_the_database(store: &dyn Store) {
+    let issuer = founded(store, "acme").await;
+    let long_ago = UnixSeconds(1_000);
+    let database = store.beat(&node("clock"), long_ago.into()).await.unwrap().now.seconds();
+    let mark = Mark { whose: Marked::Client(app()), at: long_ago + Seconds(2) };
+    let set = store.mark(&issuer, &mark, long_ago).await.unwrap();
+    assert!(set.at >= database + Seconds(2), "{} is before {database}", set.at);
+    let past = Mark { whose: Marked::User(word("u-1")), at: long_ago - Seconds(1) };
+    assert_eq!(store.mark(&issuer, &past, long_ago).await.unwrap().at, past.at, "it does not end what is issued now");
+}
+
 pub async fn a_mark_that_was_folded_tells_its_moment(store: &dyn Store) {
     let issuer = founded(store, "acme").await;
     for n in 1..=3 {

@@ -14,9 +14,9 @@ use super::{
 
 pub async fn a_mark_never_moves_back(store: &dyn Store) {
     let issuer = founded(store, "acme").await;
-    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(5)), NOON).await.unwrap(), after_noon(5));
-    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(3)), NOON).await.unwrap(), after_noon(5));
-    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(9)), NOON).await.unwrap(), after_noon(9));
+    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(5)), NOON).await.unwrap().at, after_noon(5));
+    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(3)), NOON).await.unwrap().at, after_noon(5));
+    assert_eq!(store.mark(&issuer, &mark_of_app(after_noon(9)), NOON).await.unwrap().at, after_noon(9));
     store.commit(act(&issuer, vec![Edit::PutMark(mark_of_app(NOON))])).await.unwrap();
     assert_eq!(store.client(&issuer, &app()).await.unwrap().unwrap().mark, Some(after_noon(9)));
 }
@@ -26,7 +26,7 @@ pub async fn of_racing_marks_the_latest_stands(store: &dyn Store) {
     let marks: Vec<_> = [3, 9, 1, 7].map(|n| mark_of_app(after_noon(n))).to_vec();
     let stood = join_all(marks.iter().map(|mark| store.mark(&issuer, mark, NOON))).await;
     for (mark, stood) in marks.iter().zip(stood) {
-        assert!(stood.unwrap() >= mark.at);
+        assert!(stood.unwrap().at >= mark.at);
     }
     assert_eq!(store.client(&issuer, &app()).await.unwrap().unwrap().mark, Some(after_noon(9)));
 }
@@ -60,7 +60,7 @@ pub async fn marks_are_read_with_what_they_cover(store: &dyn Store) {
         (Marked::User(word("u-1")), 5),
     ] {
         let mark = Mark { whose, at: after_noon(at) };
-        assert_eq!(store.mark(&issuer, &mark, NOON).await.unwrap(), mark.at);
+        assert_eq!(store.mark(&issuer, &mark, NOON).await.unwrap().at, mark.at);
     }
     let at_apis = vec![(cards(), after_noon(3)), (word("users"), after_noon(4))];
     let (whole, of_client, mut of_apis, of_user) = read().await;

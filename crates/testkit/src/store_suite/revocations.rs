@@ -26,7 +26,7 @@ async fn mark(store: &dyn Store, issuer: &IssuerName) -> Option<UnixSeconds> {
 pub async fn a_revoked_token_stands_revoked_and_no_other(store: &dyn Store) {
     let issuer = founded(store, "acme").await;
     assert_eq!(standing(store, &issuer, 1).await, Standing::Good);
-    assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, MANY).await.unwrap(), 0);
+    assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, MANY).await.unwrap().folded, 0);
     assert_eq!(standing(store, &issuer, 1).await, Standing::Revoked);
     assert_eq!(standing(store, &issuer, 2).await, Standing::Good);
 }
@@ -88,18 +88,18 @@ pub async fn above_the_bound_the_oldest_fold_into_the_mark_just_far_enough(store
     let issuer = founded(store, "acme").await;
     // The oldest is revoked last but one: age counts, not the order of the acts.
     for n in [4, 2, 1] {
-        assert_eq!(store.revoke_token(&issuer, &revocation(n), NOON, 3).await.unwrap(), 0);
+        assert_eq!(store.revoke_token(&issuer, &revocation(n), NOON, 3).await.unwrap().folded, 0);
     }
     assert_eq!(mark(store, &issuer).await, None);
     let before = last_change(store, &issuer).await;
-    assert_eq!(store.revoke_token(&issuer, &revocation(3), NOON, 3).await.unwrap(), 1);
+    assert_eq!(store.revoke_token(&issuer, &revocation(3), NOON, 3).await.unwrap().folded, 1);
     assert_eq!(mark(store, &issuer).await, Some(after_noon(1)));
     // The revocation and the mark.
     assert_eq!(last_change(store, &issuer).await, before + 2);
     for n in 2..=4 {
         assert_eq!(standing(store, &issuer, n).await, Standing::Revoked);
     }
-    assert_eq!(store.revoke_token(&issuer, &revocation(5), NOON, 3).await.unwrap(), 1);
+    assert_eq!(store.revoke_token(&issuer, &revocation(5), NOON, 3).await.unwrap().folded, 1);
     assert_eq!(mark(store, &issuer).await, Some(after_noon(2)));
 }
 
@@ -108,7 +108,7 @@ pub async fn a_lowered_bound_folds_several_at_once(store: &dyn Store) {
     for n in 1..=5 {
         store.revoke_token(&issuer, &revocation(n), NOON, MANY).await.unwrap();
     }
-    assert_eq!(store.revoke_token(&issuer, &revocation(6), NOON, 2).await.unwrap(), 4);
+    assert_eq!(store.revoke_token(&issuer, &revocation(6), NOON, 2).await.unwrap().folded, 4);
     assert_eq!(mark(store, &issuer).await, Some(after_noon(4)));
 }
 
@@ -130,7 +130,7 @@ pub async fn a_revocation_that_was_folded_and_is_sent_again_is_no_change(store: 
     }
     assert_eq!(mark(store, &issuer).await, Some(after_noon(1)));
     let before = last_change(store, &issuer).await;
-    assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, 2).await.unwrap(), 0);
+    assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, 2).await.unwrap().folded, 0);
     assert_eq!(last_change(store, &issuer).await, before);
     assert_eq!(mark(store, &issuer).await, Some(after_noon(1)));
 }
@@ -150,9 +150,9 @@ pub async fn expired_revocations_do_not_count_against_the_bound(store: &dyn Stor
         store.revoke_token(&issuer, &revocation(n), NOON, 2).await.unwrap();
     }
     let now = revocation(1).until;
-    assert_eq!(store.revoke_token(&issuer, &revocation(3), now, 2).await.unwrap(), 0);
+    assert_eq!(store.revoke_token(&issuer, &revocation(3), now, 2).await.unwrap().folded, 0);
     assert_eq!(mark(store, &issuer).await, None);
-    assert_eq!(store.revoke_token(&issuer, &revocation(4), now, 2).await.unwrap(), 1);
+    assert_eq!(store.revoke_token(&issuer, &revocation(4), now, 2).await.unwrap().folded, 1);
     assert_eq!(mark(store, &issuer).await, Some(after_noon(2)));
 }
 
@@ -161,11 +161,11 @@ pub async fn each_client_has_a_bound_of_its_own(store: &dyn Store) {
     for n in 1..=6 {
         let client = Some(word(if n % 2 == 0 { "app" } else { "app2" }));
         let revocation = Revocation { client, ..revocation(n) };
-        assert_eq!(store.revoke_token(&issuer, &revocation, NOON, 3).await.unwrap(), 0);
+        assert_eq!(store.revoke_token(&issuer, &revocation, NOON, 3).await.unwrap().folded, 0);
     }
     for n in 7..=20 {
         let unknown = Revocation { client: None, ..revocation(n) };
-        assert_eq!(store.revoke_token(&issuer, &unknown, NOON, 3).await.unwrap(), 0);
+        assert_eq!(store.revoke_token(&issuer, &unknown, NOON, 3).await.unwrap().folded, 0);
     }
     assert_eq!(mark(store, &issuer).await, None);
     assert_eq!(standing(store, &issuer, 7).await, Standing::Revoked);
@@ -175,7 +175,7 @@ pub async fn racing_revocations_all_end_their_tokens_and_keep_the_bound(store: &
     let issuer = founded(store, "acme").await;
     let revocations: Vec<_> = (1..=40).map(revocation).collect();
     let folded = join_all(revocations.iter().map(|r| store.revoke_token(&issuer, r, NOON, 5))).await;
-    let folded: u64 = folded.into_iter().map(Result::unwrap).sum();
+    let folded: u64 = folded.into_iter().map(|done| done.unwrap().folded).sum();
     let mark = mark(store, &issuer).await;
     let mut stand = 0;
     for revocation in &revocations {
@@ -195,11 +195,11 @@ pub async fn revocations_of_two_issuers_are_apart(store: &dyn Store) {
     let (acme, other) = (founded(store, "acme").await, founded(store, "other").await);
     store.keep_live(&other, &place(1), &offer(1, NOON)).await.unwrap();
     for n in [1, 2] {
-        assert_eq!(store.revoke_token(&acme, &revocation(n), NOON, 2).await.unwrap(), 0);
+        assert_eq!(store.revoke_token(&acme, &revocation(n), NOON, 2).await.unwrap().folded, 0);
     }
     assert_eq!(standing(store, &other, 1).await, Standing::Good);
     assert!(store.live_token(&other, &place(1)).await.unwrap().is_some());
-    assert_eq!(store.revoke_token(&other, &revocation(3), NOON, 2).await.unwrap(), 0);
+    assert_eq!(store.revoke_token(&other, &revocation(3), NOON, 2).await.unwrap().folded, 0);
     assert_eq!(mark(store, &acme).await, None);
 }
 

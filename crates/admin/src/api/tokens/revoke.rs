@@ -1,10 +1,9 @@
 //! `POST …/tokens/revoke`: one token by its `jti`.
 
 use axum::Json;
-use ficha_core::operator::RevokeById;
+use ficha_core::operator::{Ended, RevokeById};
 use ficha_types::IssuerName;
 
-use super::revoke_all::Marked;
 use crate::{
     api::{Answer, State},
     extract::{Body, Named, Who},
@@ -15,6 +14,6 @@ pub(crate) async fn revoke(
     Who(actor): Who,
     Named(issuer): Named<IssuerName>,
     Body(which): Body<RevokeById>,
-) -> Answer<Marked> {
-    Ok(Json(Marked { until: operator.token_revoke(&actor, &issuer, &which).await? }))
+) -> Answer<Ended> {
+    Ok(Json(operator.token_revoke(&actor, &issuer, &which).await?))
 }

@@ -10,6 +10,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use ficha_core::{
     Limits, Rules, SecretUses,
+    feed::Feed,
     guard::Guard,
     master::MasterKeys,
     operator::{Actor, Declaration, NoRoutes, Operator, OperatorError, Plan, Spares, Surroundings},
@@ -48,7 +49,8 @@ impl Bench {
             node: Node::new(store.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
             tokens: store.clone(),
             operator: store.clone(),
-            upkeep: store,
+            upkeep: store.clone(),
+            feed: Feed::alone(store, clock.clone(), "here".parse().unwrap()),
             dialects: Arc::new(DialectSet::load(None).unwrap()),
             signer: Signer::new(1, 16),
             passwords: Passwords::new(1, 16),
@@ -90,9 +92,9 @@ impl Bench {
     /// The issuer `acme` as a request finds it.
     async fn place(&self) -> Place {
         let slot = self.rules().node.slot(&issuer());
-        let view = self.rules().node.issuer(&slot).await.unwrap().unwrap();
-        let dialect = self.rules().dialects.dialect(&view.issuer.dialect).unwrap();
-        Place { issuer: view, slot, dialect }
+        let (issuer, trust) = self.rules().enter(&slot).await.unwrap().unwrap();
+        let dialect = self.rules().dialects.dialect(&issuer.issuer.dialect).unwrap();
+        Place { issuer, slot, dialect, trust }
     }
 
     /// A token for `app` by its secret.
