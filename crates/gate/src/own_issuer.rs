@@ -8,7 +8,7 @@ use ficha_core::{
     token::{Introspection, look},
     views::{IssuerSlot, Place},
 };
-use ficha_types::ScopeSet;
+use ficha_types::{BaseUrl, ScopeSet};
 use ficha_verify::Rejection;
 use futures_util::future::BoxFuture;
 
@@ -74,12 +74,15 @@ impl OwnIssuer {
         {
             return Ok(found.slot.clone());
         }
-        let issuers = self.rules.clients.issuers().await.map_err(|error| {
-            tracing::warn!(%error, "the issuers can't be read");
+        // What is no base URL is nobody's.
+        let url = self.issuer.parse::<BaseUrl>().map(|url| vec![url.written_out()]).unwrap_or_default();
+        let places = self.rules.clients.places(&url).await.map_err(|error| {
+            tracing::warn!(%error, "the issuer of a rule can't be looked up");
             Rejection::IntrospectionUnavailable
         })?;
-        let own = issuers.iter().find(|issuer| issuer.canonical().is_some_and(|url| url.as_str() == &*self.issuer));
-        let slot = own.map(|issuer| self.rules.node.slot(&issuer.name));
+        let own = places.iter().map(|place| &place.issuer);
+        let mut own = own.filter(|issuer| issuer.canonical().is_some_and(|url| url.as_str() == &*self.issuer));
+        let slot = own.next().map(|issuer| self.rules.node.slot(&issuer.name));
         self.found.store(Some(Arc::new(Found { declared, slot: slot.clone() })));
         Ok(slot)
     }

@@ -8,7 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use arc_swap::ArcSwap;
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -36,12 +35,20 @@ use crate::{
 };
 
 /// What the face is told at the start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct FaceOptions {
     /// The proxies that are believed.
     pub proxies: TrustedProxies,
     /// The bounds of a request's body.
     pub body: BodyLimits,
+    /// Base URLs that are remembered; others are looked up when they come.
+    pub places: usize,
+}
+
+impl Default for FaceOptions {
+    fn default() -> Self {
+        Self { proxies: TrustedProxies::default(), body: BodyLimits::default(), places: 65_536 }
+    }
 }
 
 /// The service for clients; cheap to clone.
@@ -52,8 +59,7 @@ struct Inner {
     rules: Arc<Rules>,
     dialects: Arc<DialectSet>,
     options: FaceOptions,
-    sites: ArcSwap<Sites>,
-    loading: tokio::sync::Mutex<()>,
+    sites: Sites,
 }
 
 /// A request whose place is known: what every endpoint gets.
@@ -83,17 +89,17 @@ struct Done {
 }
 
 impl Face {
-    /// Reads every base URL.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn new(
-        rules: Arc<Rules>,
-        dialects: Arc<DialectSet>,
-        options: FaceOptions,
-    ) -> Result<Self, ficha_core::ports::StoreError> {
-        let sites = ArcSwap::from_pointee(Sites::load(&rules, &dialects).await?);
-        Ok(Self(Arc::new(Inner { rules, dialects, options, sites, loading: tokio::sync::Mutex::default() })))
+    /// Knows no base URL yet: each is read when it is first asked for.
+    #[must_use]
+    pub fn new(rules: Arc<Rules>, dialects: Arc<DialectSet>, options: FaceOptions) -> Self {
+        let sites = Sites::new(options.places);
+        Self(Arc::new(Inner { rules, dialects, options, sites }))
+    }
+
+    /// Base URLs that are remembered.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.0.sites.len()
     }
 
     /// Answers a request.
@@ -138,16 +144,21 @@ impl Inner {
         (body, arrival): (Result<Bytes, BodyError>, &Arrival),
         origin: &Origin,
     ) -> Done {
-        let sites = self.sites().await;
-        let (site, endpoint) = match sites.find((origin.host.as_ref(), origin.secure), parts.uri.path()) {
-            Found::Endpoint(site, endpoint) => (site, endpoint),
-            Found::NoEndpoint(site) => {
+        let host = (origin.host.as_ref(), origin.secure);
+        let (site, endpoint) = match self.sites.find((&self.rules, &self.dialects), host, parts.uri.path()).await {
+            Ok(Found::Endpoint(site, endpoint)) => (site, endpoint),
+            Ok(Found::NoEndpoint(site)) => {
                 let answer = site.dialect.render_refusal(&Refusal::NotFound, Asked::default());
-                return done(response(answer), EndpointLabel::Other, Told::refused(&Refusal::NotFound), Some(site));
+                return done(response(answer), EndpointLabel::Other, Told::refused(&Refusal::NotFound), Some(&site));
             }
-            Found::NoIssuer => return plain(&Refusal::NotFound, EndpointLabel::Other),
-            Found::NoHost => return plain(&Refusal::Misdirected, EndpointLabel::Other),
+            Ok(Found::NoIssuer) => return plain(&Refusal::NotFound, EndpointLabel::Other),
+            Ok(Found::NoHost) => return plain(&Refusal::Misdirected, EndpointLabel::Other),
+            Err(error) => {
+                tracing::error!(%error, "a base URL can't be looked up");
+                return plain(&Refusal::Unavailable, EndpointLabel::Other);
+            }
         };
+        let site = &site;
         let label = label(endpoint);
         let asked = Asked::of(endpoint, &parts.headers);
         let refuse = |refusal: Refusal| {
@@ -190,22 +201,6 @@ impl Inner {
             Endpoint::Metadata => metadata::metadata(&call),
         };
         done(response(answer), label, told, Some(site))
-    }
-
-    /// The table of base URLs, made anew when an issuer was changed since. While that can't be, the old one goes on.
-    async fn sites(&self) -> arc_swap::Guard<Arc<Sites>> {
-        let sites = self.sites.load();
-        if sites.declared == self.rules.node.declared() {
-            return sites;
-        }
-        let _one_at_a_time = self.loading.lock().await;
-        if self.sites.load().declared != self.rules.node.declared() {
-            match Sites::load(&self.rules, &self.dialects).await {
-                Ok(fresh) => self.sites.store(Arc::new(fresh)),
-                Err(error) => tracing::error!(%error, "the base URLs can't be read: those of before go on"),
-            }
-        }
-        self.sites.load()
     }
 }
 

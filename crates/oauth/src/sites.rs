@@ -1,15 +1,30 @@
-//! Which issuer answers at a host and a path, and in which dialect.
+//! Which issuer answers at a host and a path, and in which dialect: looked up when it is first asked for, and remembered.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{hash::Hash, sync::Arc};
 
-use ficha_core::{Rules, ports::StoreError, records::Issuer, views::IssuerSlot};
-use ficha_types::{BaseUrl, IssuerName, Port};
+use ficha_core::{
+    Rules,
+    ports::{PlaceRow, StoreError},
+    views::IssuerSlot,
+};
+use ficha_telemetry::metrics::{Cache as Held, metrics};
+use ficha_types::{
+    Port,
+    base_url::{MAX_PREFIX, prefixes, write_out},
+};
 use ficha_web::Host;
+use quick_cache::{Equivalent, sync::Cache};
 
 use crate::dialect::{Compiled, DialectSet, Endpoint};
 
 /// Where RFC 8414 §3.1 puts the metadata of an issuer whose URL has a path: before the path.
 const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Paths that lead nowhere, and hosts that are none of ours, that are remembered: what strangers ask for.
+const STRANGE: usize = 8192;
+
+/// Bytes of the longest path that is remembered: a longer one is no endpoint's, and is looked up each time.
+const LONGEST: usize = 4 * MAX_PREFIX;
 
 /// One base URL of an issuer, and how it speaks there.
 pub(crate) struct Site {
@@ -19,175 +34,223 @@ pub(crate) struct Site {
     prefix: Box<str>,
 }
 
-/// Every base URL there is, as of one value of [`Node::declared`].
-#[derive(Default)]
-pub(crate) struct Sites {
-    /// The value of [`Node::declared`] that it was made at.
-    pub(crate) declared: u64,
-    /// By host and port, longest prefix first.
-    exact: HashMap<Box<str>, HashMap<u16, Vec<Arc<Site>>>>,
-    /// By host, whatever the port.
-    any_port: HashMap<Box<str>, Vec<Arc<Site>>>,
-}
-
 /// Where a request goes.
-pub(crate) enum Found<'a> {
+#[derive(Clone)]
+pub(crate) enum Found {
     /// An endpoint of an issuer.
-    Endpoint(&'a Arc<Site>, Endpoint),
+    Endpoint(Arc<Site>, Endpoint),
     /// An issuer, but no endpoint.
-    NoEndpoint(&'a Arc<Site>),
+    NoEndpoint(Arc<Site>),
     /// A host of ours, but no issuer at that path.
     NoIssuer,
     /// No host of ours.
     NoHost,
 }
 
-impl Sites {
-    /// Reads every issuer's base URLs.
-    ///
-    /// # Errors
-    /// [`StoreError`] when they can't be read. An issuer whose dialect is not there is left out, with a line in the log.
-    pub(crate) async fn load(rules: &Rules, dialects: &DialectSet) -> Result<Self, StoreError> {
-        let mut sites = Self { declared: rules.node.declared(), ..Self::default() };
-        for issuer in rules.clients.issuers().await? {
-            for place in &issuer.places {
-                let name = place.dialect.as_ref().unwrap_or(&issuer.dialect);
-                match dialects.compiled(name) {
-                    Some(dialect) => sites.add(rules.node.slot(&issuer.name), (&issuer, &place.url), dialect),
-                    None => {
-                        tracing::error!(issuer = %issuer.name, dialect = %name, "the issuer's dialect is not loaded: nothing is answered at {}", place.url);
-                    }
-                }
-            }
-        }
-        Ok(sites)
+/// What was looked up, and at which value of [`ficha_core::views::Node::declared`]: at another one it is looked up again.
+#[derive(Clone)]
+struct Seen<T> {
+    declared: u64,
+    what: T,
+}
+
+/// By what a request finds its way: the host, the port (of a host without one, whether it came by TLS), the path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Asked<T> {
+    host: T,
+    port: Option<u16>,
+    secure: bool,
+    path: T,
+}
+
+impl Equivalent<Asked<Box<str>>> for Asked<&str> {
+    fn equivalent(&self, other: &Asked<Box<str>>) -> bool {
+        (self.host, self.port, self.secure, self.path) == (&*other.host, other.port, other.secure, &*other.path)
+    }
+}
+
+impl<'a> Asked<&'a str> {
+    fn at(self, path: &'a str) -> Self {
+        Asked { path, ..self }
     }
 
-    fn add(&mut self, slot: Arc<IssuerSlot>, (issuer, url): (&Issuer, &BaseUrl), dialect: Arc<Compiled>) {
-        let site = Arc::new(Site {
-            slot,
-            dialect,
-            allow_loopback_http: issuer.allow_loopback_http,
-            prefix: url.prefix().into(),
-        });
-        let here = match url.port() {
-            Port::Any => self.any_port.entry(url.host().into()).or_default(),
-            Port::Is(port) => self.exact.entry(url.host().into()).or_default().entry(port).or_default(),
-        };
-        here.push(site);
-        here.sort_by_key(|site| std::cmp::Reverse(site.prefix.len()));
+    fn kept(self) -> Asked<Box<str>> {
+        Asked { host: self.host.into(), port: self.port, secure: self.secure, path: self.path.into() }
     }
 
-    /// The site of the longest prefix of `path`, by whole segments, and the endpoint behind it. A host without a port is one
-    /// with the port of its scheme, else of the other one: what came by the wrong one is told so by the secure-transport rule,
-    /// not by 421.
-    pub(crate) fn find(&self, (host, secure): (Option<&Host>, bool), path: &str) -> Found<'_> {
-        let Some(host) = host else { return Found::NoHost };
-        let ports = match host.port {
+    /// The ports at which an issuer may answer, the first goes before the others. A host without a port is one with the
+    /// port of its scheme, else of the other one: what came by the wrong one is told so by the secure-transport rule, not by 421.
+    fn ports(self) -> impl Iterator<Item = Port> + Clone {
+        let written = match self.port {
             Some(port) => [Some(port), None],
-            None if secure => [Some(443), Some(80)],
+            None if self.secure => [Some(443), Some(80)],
             None => [Some(80), Some(443)],
         };
-        let exact = self.exact.get(&*host.name);
-        let of_port = |port: Option<u16>| port.and_then(|port| exact.and_then(|ports| ports.get(&port)));
-        let [first, second] = ports.map(of_port);
-        let all = [first, second, self.any_port.get(&*host.name)];
-        if all.iter().all(Option::is_none) {
-            return Found::NoHost;
+        written.into_iter().flatten().map(Port::Is).chain([Port::Any])
+    }
+
+    /// Every base URL with this prefix that it may be meant for, the first goes before the others.
+    fn urls(self, prefix: &str) -> impl Iterator<Item = String> {
+        let host = self.host;
+        self.ports().flat_map(move |port| [true, false].map(|https| write_out((https, host, port), prefix)))
+    }
+}
+
+impl Copy for Asked<&str> {}
+
+/// The base URLs that were asked for, and what strangers asked for.
+pub(crate) struct Sites {
+    /// The way of whole paths.
+    ways: Cache<Asked<Box<str>>, Seen<Found>>,
+    /// Base URLs by their prefixes: with no database a known issuer answers at each of its paths, asked for before or not.
+    places: Cache<Asked<Box<str>>, Seen<Arc<Site>>>,
+    /// Paths that lead nowhere.
+    astray: Cache<Asked<Box<str>>, Seen<Found>>,
+    /// Hosts with no base URL, with an empty path.
+    strangers: Cache<Asked<Box<str>>, Seen<()>>,
+}
+
+impl Sites {
+    /// Remembers as many base URLs as `places` and as many of their paths.
+    pub(crate) fn new(places: usize) -> Self {
+        let (places, ways) = (Cache::new(places), Cache::new(places));
+        Self { ways, places, astray: Cache::new(STRANGE), strangers: Cache::new(STRANGE) }
+    }
+
+    /// Base URLs that are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The site of the longest prefix of `path`, by whole segments, and the endpoint behind it.
+    ///
+    /// # Errors
+    /// What the store says, when it had to be asked and nothing is known from before.
+    pub(crate) async fn find(
+        &self,
+        (rules, dialects): (&Rules, &DialectSet),
+        (host, secure): (Option<&Host>, bool),
+        path: &str,
+    ) -> Result<Found, StoreError> {
+        let Some(host) = host else { return Ok(Found::NoHost) };
+        let asked = Asked { host: &*host.name, port: host.port, secure: secure && host.port.is_none(), path };
+        let declared = rules.node.declared();
+        if let Some(found) = self.known(asked, declared) {
+            metrics().cache_hits.count(Held::Places);
+            return Ok(found);
         }
-        let sites = || all.iter().copied().flatten().flatten();
-        if let Some(prefix) = path.strip_prefix(METADATA)
-            && let Some(site) = sites().find(|s| *s.prefix == *prefix)
-        {
-            return Found::Endpoint(site, Endpoint::Metadata);
+        metrics().cache_misses.count(Held::Places);
+        match self.look_up((rules, dialects), asked, declared).await {
+            Ok(found) => Ok(found),
+            // While it can't be looked up, what was known goes on.
+            Err(error) => self.known_before(asked).ok_or(error),
         }
-        let fits = |site: &&Arc<Site>| {
-            path.strip_prefix(&*site.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn known(&self, asked: Asked<&str>, declared: u64) -> Option<Found> {
+        let ways = [&self.ways, &self.astray].into_iter();
+        if let Some(seen) = ways.filter_map(|ways| ways.get(&asked)).find(|seen| seen.declared == declared) {
+            return Some(seen.what);
+        }
+        let stranger = self.strangers.get(&asked.at("")).is_some_and(|seen| seen.declared == declared);
+        stranger.then_some(Found::NoHost)
+    }
+
+    /// Reads what may be meant by one statement, and whether the host is one of ours by another if it is nothing.
+    async fn look_up(
+        &self,
+        (rules, dialects): (&Rules, &DialectSet),
+        asked: Asked<&str>,
+        declared: u64,
+    ) -> Result<Found, StoreError> {
+        let metadata = metadata_of(asked.path);
+        let meant: Vec<&str> = prefixes(asked.path).chain(metadata).collect();
+        let urls: Vec<_> = meant.iter().flat_map(|prefix| asked.urls(prefix)).collect();
+        let rows = rules.clients.places(&urls).await?;
+        let mut longest = None;
+        for prefix in meant {
+            let Some(site) = site((rules, dialects), (asked, prefix), &rows) else { continue };
+            self.places.insert(asked.at(prefix).kept(), Seen { declared, what: site.clone() });
+            if metadata == Some(prefix) {
+                return Ok(self.keep(asked, declared, Found::Endpoint(site, Endpoint::Metadata)));
+            }
+            longest = Some(site);
+        }
+        if let Some(site) = longest {
+            let endpoint = endpoint_at(&site, asked.path);
+            let found = endpoint.map_or_else(|| Found::NoEndpoint(site.clone()), |e| Found::Endpoint(site.clone(), e));
+            return Ok(self.keep(asked, declared, found));
+        }
+        let origins: Vec<_> = asked.urls("").collect();
+        if rules.clients.stands(&origins).await? {
+            return Ok(self.keep(asked, declared, Found::NoIssuer));
+        }
+        self.strangers.insert(asked.at("").kept(), Seen { declared, what: () });
+        Ok(Found::NoHost)
+    }
+
+    fn keep(&self, asked: Asked<&str>, declared: u64, found: Found) -> Found {
+        if asked.path.len() <= LONGEST {
+            let ways = match &found {
+                Found::Endpoint(..) => &self.ways,
+                Found::NoEndpoint(_) | Found::NoIssuer | Found::NoHost => &self.astray,
+            };
+            ways.insert(asked.kept(), Seen { declared, what: found.clone() });
+        }
+        found
+    }
+
+    /// The endpoint as far as it is known from before: no path of an issuer is another one's ([`crate::Clash::Hidden`]), so
+    /// it matters not whether there are longer prefixes by now.
+    fn known_before(&self, asked: Asked<&str>) -> Option<Found> {
+        if let Some(seen) = self.ways.get(&asked) {
+            return Some(seen.what);
+        }
+        if let Some(seen) = metadata_of(asked.path).and_then(|prefix| self.places.get(&asked.at(prefix))) {
+            return Some(Found::Endpoint(seen.what, Endpoint::Metadata));
+        }
+        prefixes(asked.path).filter_map(|prefix| self.places.get(&asked.at(prefix))).find_map(|seen| {
+            let endpoint = endpoint_at(&seen.what, asked.path)?;
+            Some(Found::Endpoint(seen.what, endpoint))
+        })
+    }
+}
+
+/// The prefix of the issuer whose metadata stands at `path`.
+fn metadata_of(path: &str) -> Option<&str> {
+    let prefix = path.strip_prefix(METADATA)?;
+    (prefixes(prefix).last() == Some(prefix)).then_some(prefix)
+}
+
+fn endpoint_at(site: &Site, path: &str) -> Option<Endpoint> {
+    site.dialect.endpoints().at(path.get(site.prefix.len()..)?)
+}
+
+/// The site with that prefix, among the rows of one answer.
+fn site(
+    (rules, dialects): (&Rules, &DialectSet),
+    (asked, prefix): (Asked<&str>, &str),
+    rows: &[PlaceRow],
+) -> Option<Arc<Site>> {
+    asked.urls(prefix).find_map(|url| {
+        let issuer = &rows.iter().find(|row| row.url == url)?.issuer;
+        let place = issuer.places.iter().find(|place| place.url.written_out() == url)?;
+        let name = place.dialect.as_ref().unwrap_or(&issuer.dialect);
+        let Some(dialect) = dialects.compiled(name) else {
+            tracing::error!(issuer = %issuer.name, dialect = %name, "the issuer's dialect is not loaded: nothing is answered at {}", place.url);
+            return None;
         };
-        // Of equal ones the first: a port that is written goes before any port.
-        let longest = sites().filter(fits).min_by_key(|s| std::cmp::Reverse(s.prefix.len()));
-        let Some(site) = longest else { return Found::NoIssuer };
-        let rest = path.get(site.prefix.len()..).unwrap_or_default();
-        match site.dialect.endpoints().at(rest) {
-            Some(endpoint) => Found::Endpoint(site, endpoint),
-            None => Found::NoEndpoint(site),
-        }
-    }
-}
-
-/// Two base URLs that can't stand beside each other.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Clash {
-    /// They are equal.
-    #[error("{url} is a base URL of {one} and of {other}: each base URL may stand once")]
-    Equal {
-        /// The URL.
-        url: BaseUrl,
-        /// One issuer.
-        one: IssuerName,
-        /// The other, or the same one.
-        other: IssuerName,
-    },
-    /// A path of the dialect at the shorter one begins with the longer one's prefix.
-    #[error("{longer} hides {path} of {shorter}: choose another prefix")]
-    Hidden {
-        /// The shorter URL.
-        shorter: BaseUrl,
-        /// The longer URL.
-        longer: BaseUrl,
-        /// The path, from the host's root.
-        path: String,
-    },
-}
-
-/// The first clash between the base URLs of all issuers.
-///
-/// # Errors
-/// The [`Clash`].
-pub fn check(issuers: &[Issuer], dialects: &DialectSet) -> Result<(), Box<Clash>> {
-    let all: Vec<_> = issuers.iter().flat_map(|i| i.places.iter().map(move |p| (i, p))).collect();
-    for (n, (issuer, place)) in all.iter().enumerate() {
-        for (other_issuer, other) in all.iter().skip(n + 1) {
-            if !meet(&place.url, &other.url) {
-                continue;
-            }
-            if place.url.prefix() == other.url.prefix() {
-                // An alias for any port yields to a port that is written.
-                if place.url.port() != other.url.port() {
-                    continue;
-                }
-                let (one, other) = (issuer.name.clone(), other_issuer.name.clone());
-                return Err(Box::new(Clash::Equal { url: place.url.clone(), one, other }));
-            }
-            let longer_first = place.url.prefix().len() > other.url.prefix().len();
-            let (long, short, of) = if longer_first { (place, other, other_issuer) } else { (other, place, issuer) };
-            let Some(dialect) = dialects.compiled(short.dialect.as_ref().unwrap_or(&of.dialect)) else { continue };
-            for (_, path) in dialect.endpoints().paths() {
-                let path = format!("{}{path}", short.url.prefix());
-                let behind = path.strip_prefix(long.url.prefix());
-                if behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-                    let (shorter, longer) = (short.url.clone(), long.url.clone());
-                    return Err(Box::new(Clash::Hidden { shorter, longer, path }));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether one request could be meant for both: same host, same port.
-fn meet(a: &BaseUrl, b: &BaseUrl) -> bool {
-    a.host() == b.host() && (a.port() == b.port() || [a.port(), b.port()].contains(&Port::Any))
+        let (slot, prefix) = (rules.node.slot(&issuer.name), prefix.into());
+        Some(Arc::new(Site { slot, dialect, allow_loopback_http: issuer.allow_loopback_http, prefix }))
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use ficha_core::records::Place;
+pub(crate) mod tests {
+    use ficha_core::records::{Issuer, Place};
     use ficha_types::Seconds;
 
-    use super::*;
-
-    fn issuer(name: &str, url: &str) -> Issuer {
+    pub(crate) fn issuer(name: &str, url: &str) -> Issuer {
         Issuer {
             name: name.parse().unwrap(),
             dialect: "deyel".parse().unwrap(),
@@ -199,50 +262,5 @@ mod tests {
             max_revocations_per_client: 10_000,
             outage_grace: Seconds(0),
         }
-    }
-
-    fn slot(name: &str) -> Arc<IssuerSlot> {
-        Arc::new(IssuerSlot::new(&name.parse().unwrap()))
-    }
-
-    fn found(urls: &[(&str, &str)], host: &str, path: &str) -> Option<String> {
-        let dialect = DialectSet::load(None).unwrap().compiled(&"deyel".parse().unwrap()).unwrap();
-        let mut sites = Sites::default();
-        for (name, url) in urls {
-            sites.add(slot(name), (&issuer(name, url), &url.parse().unwrap()), dialect.clone());
-        }
-        match sites.find((Host::parse(host).as_ref(), true), path) {
-            Found::Endpoint(site, _) | Found::NoEndpoint(site) => Some(site.slot.name().to_string()),
-            Found::NoIssuer | Found::NoHost => None,
-        }
-    }
-
-    fn clash(urls: [&str; 2]) -> Option<Clash> {
-        let [one, other] = urls;
-        let issuers = [issuer("one", one), issuer("other", other)];
-        check(&issuers, &DialectSet::load(None).unwrap()).err().map(|clash| *clash)
-    }
-
-    #[test]
-    fn a_port_that_is_written_goes_before_any_port_and_the_longest_prefix_before_both() {
-        let urls =
-            [("any", "https://a.example:*"), ("exact", "https://a.example:8443"), ("deep", "https://a.example:*/x")];
-        assert_eq!(found(&urls, "a.example:8443", "/oauth/token").as_deref(), Some("exact"));
-        assert_eq!(found(&urls, "a.example:9443", "/oauth/token").as_deref(), Some("any"));
-        assert_eq!(found(&urls, "a.example:8443", "/x/oauth/token").as_deref(), Some("deep"));
-        assert_eq!(found(&urls, "a.example:8443", "/xy/oauth/token").as_deref(), Some("exact"));
-        assert_eq!(found(&urls, "b.example:8443", "/oauth/token"), None);
-    }
-
-    #[test]
-    fn a_prefix_that_hides_an_endpoint_is_a_clash_whatever_the_port_of_an_alias() {
-        for longer in ["https://a.example:8443/oauth", "https://a.example:*/oauth"] {
-            for shorter in ["https://a.example:8443", "https://a.example:*"] {
-                assert!(matches!(clash([shorter, longer]), Some(Clash::Hidden { .. })), "{shorter} {longer}");
-            }
-        }
-        assert_eq!(clash(["https://a.example:8443", "https://a.example:*"]), None);
-        assert_eq!(clash(["https://a.example:8443", "https://a.example:9443/oauth"]), None);
-        assert!(matches!(clash(["https://a.example:*", "https://a.example:*"]), Some(Clash::Equal { .. })));
     }
 }

@@ -53,8 +53,7 @@ pub(crate) async fn run(
     let stop = CancellationToken::new();
     let (ready, exporter) = (Ready::default(), metrics::install());
     let mut ending = Ending::new()?;
-    let face =
-        Face::new(parts.rules.clone(), parts.dialects.clone(), plan.face).await.context("the issuers can't be read")?;
+    let face = Face::new(parts.rules.clone(), parts.dialects.clone(), plan.face);
     let socket = AdminSocket::bind(&plan.data)
         .with_context(|| format!("the administration socket in {}", plan.data.display()))?;
     let mut servings: Vec<Serving> = Vec::new();
@@ -73,7 +72,7 @@ pub(crate) async fn run(
     let ops_shutdown = Shutdown::new();
     let ops = plan.ops.map(|l| l.serve(ops::router(ready.clone(), exporter.clone()))).transpose()?;
     let admin = tokio::spawn(socket.serve(plan.admin, stop.clone()));
-    let upkeep = tokio::spawn(upkeep::run(parts.rules.clone(), ready.clone(), exporter, stop.clone()));
+    let upkeep = tokio::spawn(upkeep::run((parts.rules.clone(), face.clone()), ready.clone(), exporter, stop.clone()));
     if let Some(certificates) = plan.certificates {
         tokio::spawn(certificates.keep_current(plan.reload, clock::wall, shutdown.clone()));
     }

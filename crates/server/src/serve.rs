@@ -80,7 +80,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         others: Vec::new(),
         certificates,
         reload: config.tls.reload_s,
-        face: FaceOptions { proxies, body: body(&config.limits) },
+        face: FaceOptions { proxies, body: body(&config.limits), places: config.limits.cached_places },
         drain: config.listen.drain_s,
         finish: config.listen.shutdown_s,
         admin: ficha_admin::router(wire::operator(&parts, wire::surroundings(&config))),

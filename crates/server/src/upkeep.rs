@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ficha_core::{Rules, ports::Lease, upkeep::rotate_keys::rotate_due};
+use ficha_core::{
+    Rules,
+    ports::{Lease, Page},
+    upkeep::rotate_keys::rotate_due,
+};
+use ficha_oauth::Face;
 use ficha_telemetry::metrics::{Cache, MetricsHandle, Table, metrics};
 use tokio_util::sync::CancellationToken;
 
@@ -11,14 +16,23 @@ use crate::ops::{Readiness, Ready};
 /// Rows of each table that one purge removes at most: a short transaction, never in the way of a request.
 const PURGE_ROWS: u32 = 500;
 
+/// Issuers whose keys are looked at before requests go first.
+const ISSUERS: u32 = 50;
+
 /// Runs until `stop`.
-pub(crate) async fn run(rules: Arc<Rules>, ready: Ready, exporter: MetricsHandle, stop: CancellationToken) {
+pub(crate) async fn run(
+    (rules, face): (Arc<Rules>, Face),
+    ready: Ready,
+    exporter: MetricsHandle,
+    stop: CancellationToken,
+) {
+    let rotation = tokio::spawn(rotate(rules.clone(), stop.clone()));
     let every = |seconds| {
         let mut timer = tokio::time::interval(Duration::from_secs(seconds));
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         timer
     };
-    let (mut second, mut minute, mut hour) = (every(1), every(60), every(3600));
+    let (mut second, mut minute) = (every(1), every(60));
     // Signs of life don't wait for what takes its time.
     let watch = async {
         loop {
@@ -26,7 +40,7 @@ pub(crate) async fn run(rules: Arc<Rules>, ready: Ready, exporter: MetricsHandle
                 () = stop.cancelled() => break,
                 _ = second.tick() => {
                     exporter.run_upkeep();
-                    gauges(&rules);
+                    gauges(&rules, &face);
                     check_store(&rules, &ready).await;
                 }
             }
@@ -40,12 +54,13 @@ pub(crate) async fn run(rules: Arc<Rules>, ready: Ready, exporter: MetricsHandle
                     purge(&rules).await;
                     flush(&rules).await;
                 }
-                _ = hour.tick() => rotate(&rules).await,
             }
         }
     };
     tokio::join!(watch, work);
     flush(&rules).await;
+    // It stops between two issuers.
+    let _ = rotation.await;
     if let Err(error) = rules.feed.store().leave(rules.feed.me()).await {
         tracing::warn!(%error, "the other nodes could not be told that this one goes");
     }
@@ -151,28 +166,46 @@ async fn flush(rules: &Rules) {
     }
 }
 
-async fn rotate(rules: &Rules) {
-    if !has_duty(rules, "rotate", Duration::from_hours(1)).await {
-        return;
-    }
-    let issuers = match rules.clients.issuers().await {
-        Ok(issuers) => issuers,
-        Err(error) => return tracing::warn!(%error, "keys that are due could not be looked for"),
-    };
-    for issuer in issuers {
-        if let Err(error) = rotate_due(rules, &issuer.name).await {
-            tracing::warn!(issuer = %issuer.name, %error, "keys that are due could not be rotated");
+/// Each hour lets the keys of every issuer take their turns: a few issuers at a time, never in the way of requests.
+async fn rotate(rules: Arc<Rules>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let mut page = Page { after: String::new(), limit: ISSUERS };
+        let duty = has_duty(&rules, "rotate", Duration::from_hours(1)).await;
+        while duty {
+            let issuers = match rules.clients.issuers(page.clone()).await {
+                Ok(issuers) => issuers,
+                Err(error) => {
+                    tracing::warn!(%error, "keys that are due could not be looked for");
+                    break;
+                }
+            };
+            let Some(last) = issuers.last() else { break };
+            page.after = last.name.to_string();
+            for issuer in issuers {
+                if stop.is_cancelled() {
+                    return;
+                }
+                if let Err(error) = rotate_due(&rules, &issuer.name).await {
+                    tracing::warn!(issuer = %issuer.name, %error, "keys that are due could not be rotated");
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_hours(1)) => {}
         }
     }
 }
 
-fn gauges(rules: &Rules) {
+fn gauges(rules: &Rules, face: &Face) {
     metrics().feed_lag.set((), rules.feed.lag().unwrap_or_default().as_secs_f64());
     metrics().clock_off.set((), rules.feed.clock_off().as_secs_f64());
     metrics().nodes.set_count((), rules.feed.live());
     metrics().outage.set((), if rules.feed.is_away() { 1.0 } else { 0.0 });
     let (issuers, clients, users) = rules.node.sizes();
     metrics().cache_entries.set_count(Cache::Issuers, issuers);
+    metrics().cache_entries.set_count(Cache::Places, face.places());
     metrics().cache_entries.set_count(Cache::Clients, clients);
     metrics().cache_entries.set_count(Cache::Users, users);
     metrics().cache_entries.set_count(Cache::Introspections, rules.introspected.remembered());

@@ -13,7 +13,7 @@ use ficha_core::{
     feed::Feed,
     guard::Guard,
     master::MasterKeys,
-    operator::{Operator, Routes, Spares, Surroundings},
+    operator::{Operator, Rivals, Routes, Spares, Surroundings},
     passwords::Passwords,
     ports::{Entropy, OperatorStore},
     records::Issuer,
@@ -220,8 +220,11 @@ pub(crate) fn surroundings(config: &Config) -> Surroundings {
 struct BaseUrls(Arc<DialectSet>);
 
 impl Routes for BaseUrls {
-    fn check(&self, issuers: &[Issuer]) -> Result<(), String> {
-        ficha_oauth::check_base_urls(issuers, &self.0).map_err(|clash| clash.to_string())
+    fn rivals(&self, issuers: &[Issuer]) -> Rivals {
+        ficha_oauth::rivals_of_base_urls(issuers, &self.0)
+    }
+    fn check(&self, issuers: &[Issuer], others: &[Issuer]) -> Result<(), String> {
+        ficha_oauth::check_base_urls(issuers, others, &self.0).map_err(|clash| clash.to_string())
     }
 }
 

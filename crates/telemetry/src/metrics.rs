@@ -148,6 +148,7 @@ labels! {
     /// A cache.
     Cache("cache") {
         Issuers = "issuers",
+        Places = "places",
         Clients = "clients",
         Users = "users",
         Introspections = "introspections",

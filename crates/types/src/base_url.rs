@@ -26,6 +26,12 @@ pub struct BaseUrl {
     prefix: Arc<str>,
 }
 
+/// The most segments of a base URL's path.
+pub const MAX_SEGMENTS: usize = 8;
+
+/// The most bytes of a base URL's path.
+pub const MAX_PREFIX: usize = 255;
+
 const BAD: BadWord = BadWord {
     word: "base URL",
     expected: "http or https, a host, maybe a port, maybe a path without '/' at its end, nothing else",
@@ -57,6 +63,35 @@ impl BaseUrl {
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
+
+    /// It as two are compared: the port always written.
+    #[must_use]
+    pub fn written_out(&self) -> String {
+        write_out((self.https, &self.host, self.port), &self.prefix)
+    }
+}
+
+/// What [`BaseUrl::written_out`] answers for these parts.
+#[must_use]
+pub fn write_out((https, host, port): (bool, &str, Port), prefix: &str) -> String {
+    let scheme = if https { "https" } else { "http" };
+    match port {
+        Port::Is(port) => format!("{scheme}://{host}:{port}{prefix}"),
+        Port::Any => format!("{scheme}://{host}:*{prefix}"),
+    }
+}
+
+/// What a base URL's prefix may be for `path` to be below it, by whole segments, the shortest first. At most [`MAX_SEGMENTS`]
+/// and the empty one, none longer than [`MAX_PREFIX`] bytes.
+pub fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    let mut end = 0;
+    let segments = path.strip_prefix('/').into_iter().flat_map(|rest| rest.split('/')).take(MAX_SEGMENTS);
+    let longer = segments.map_while(move |segment| {
+        end += 1 + segment.len();
+        let may_be = !segment.is_empty() && !segment.starts_with(".well-known") && end <= MAX_PREFIX;
+        if may_be { path.get(..end) } else { None }
+    });
+    std::iter::once("").chain(longer)
 }
 
 impl FromStr for BaseUrl {
@@ -129,6 +164,28 @@ mod tests {
         assert_eq!((url.host(), url.port(), url.prefix()), ("example.com", Port::Is(443), ""));
         let url: BaseUrl = "http://[::1]:8080".parse().unwrap();
         assert_eq!((url.host(), url.port()), ("[::1]", Port::Is(8080)));
+    }
+
+    #[test]
+    fn a_base_url_is_the_same_with_its_port_written_or_not() {
+        let url = |text: &str| text.parse::<BaseUrl>().unwrap().written_out();
+        assert_eq!(url("https://a.example/x"), url("https://A.example:443/x"));
+        assert_ne!(url("https://a.example"), url("http://a.example"));
+        assert_eq!(url("https://a.example:*"), "https://a.example:*");
+    }
+
+    #[test]
+    fn a_path_has_a_bounded_number_of_prefixes_by_whole_segments() {
+        let of = |path: &'static str| prefixes(path).collect::<Vec<_>>();
+        assert_eq!(of("/acme/oauth/token"), ["", "/acme", "/acme/oauth", "/acme/oauth/token"]);
+        for none in ["", "/", "*", "//a", "/.well-known/jwks.json"] {
+            assert_eq!(of(none), [""], "{none}");
+        }
+        assert_eq!(of("/a//b"), ["", "/a"]);
+        assert_eq!(of("/a/.well-known/jwks.json"), ["", "/a"]);
+        assert_eq!(of("/1/2/3/4/5/6/7/8/9/10").len(), 1 + MAX_SEGMENTS);
+        let long = format!("/{}/{}", "a".repeat(200), "b".repeat(200));
+        assert_eq!(prefixes(&long).count(), 2);
     }
 
     #[test]

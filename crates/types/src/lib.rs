@@ -3,7 +3,7 @@
 //! A value of one of these types has been checked, once, where it was made: nothing further in checks it again.
 
 mod algorithm;
-mod base_url;
+pub mod base_url;
 mod grant;
 mod ids;
 mod method;

@@ -43,6 +43,8 @@ section! {
         signing_threads: usize = count(0..=256), "0";
         /// Signatures that may wait for them; further ones are answered 503.
         signing_queue: usize = count(1..=1_000_000), "4096";
+        /// Base URLs kept in memory, and as many paths below them; others are looked up in the database when they come.
+        cached_places: usize = count(1..=10_000_000), "65536";
         /// Clients kept in memory, over all issuers; others are read from the database when they come.
         cached_clients: usize = count(1..=10_000_000), "16384";
         /// Users kept in memory, likewise.

@@ -52,8 +52,9 @@ impl Operator {
         declaration: &Declaration,
         carry_out: bool,
     ) -> Result<Plan, OperatorError> {
-        let existing = self.rules.clients.issuers().await?;
-        let mut problems = check::together(declaration, &existing);
+        let after: Vec<_> = declaration.issuers.iter().map(merge::issuer).collect();
+        let others = self.rivals(&after).await?;
+        let mut problems = check::together(declaration, &others);
         let mut planned = Vec::new();
         for declared in &declaration.issuers {
             match self.plan(declared).await {
@@ -64,7 +65,7 @@ impl Operator {
         }
         // The router would say once more what was said already.
         if problems.is_empty() {
-            problems.extend(self.clashes(declaration, existing));
+            problems.extend(self.clashes(declaration, (&after, &others)));
         }
         if !problems.is_empty() {
             return Err(OperatorError::Declaration(problems));
@@ -83,17 +84,15 @@ impl Operator {
     }
 
     /// What the router says of the issuers as they will be.
-    fn clashes(&self, declaration: &Declaration, existing: Vec<Issuer>) -> Option<Problem> {
-        let declared = |issuer: &Issuer| declaration.issuers.iter().any(|d| d.name == issuer.name);
-        let mut all: Vec<_> = existing.into_iter().filter(|i| !declared(i)).collect();
-        all.extend(declaration.issuers.iter().map(merge::issuer));
-        let clash = self.routes.check(&all).err()?;
+    fn clashes(&self, declaration: &Declaration, (after, others): (&[Issuer], &[Issuer])) -> Option<Problem> {
+        let clash = self.routes.check(after, others).err()?;
         declaration.issuers.first().map(|first| first.at.problem("base_urls", clash))
     }
 
     async fn before(&self, declared: &DeclaredIssuer) -> Result<Before, OperatorError> {
         let store = &*self.rules.clients;
-        let rows = store.issuer(&declared.name).await?;
+        let name = &declared.name;
+        let rows = store.issuer(name).await?;
         let (mut clients, mut users) = (HashMap::new(), HashMap::new());
         if rows.is_some() {
             let api_names = declared.apis.iter().filter_map(|a| a.name.as_str().parse().ok());

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use ficha_types::{ApiName, Audience, BaseUrl, ClientId, IssuerName, Port, Scope, ScopeSet, Seconds, Username};
+use ficha_types::{
+    ApiName, Audience, ClientId, IssuerName, Port, Scope, ScopeSet, Seconds, Username,
+    base_url::{MAX_PREFIX, MAX_SEGMENTS, prefixes},
+};
 
 use super::{At, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredSecret, Problem};
 use crate::{
@@ -32,20 +35,21 @@ pub(super) struct Before {
     pub(super) users: HashMap<Username, User>,
 }
 
-/// What is wrong between the issuers: names and base URLs that are there twice. `existing` are those of the store.
-pub(super) fn together(declaration: &Declaration, existing: &[Issuer]) -> Vec<Problem> {
+/// What is wrong between the issuers: names and base URLs that are there twice. `others` are those of the store that are not
+/// declared and whose base URLs may be the same.
+pub(super) fn together(declaration: &Declaration, others: &[Issuer]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut names = BTreeSet::new();
     let mut urls: BTreeMap<_, &IssuerName> = BTreeMap::new();
-    for issuer in existing.iter().filter(|i| !declaration.issuers.iter().any(|d| d.name == i.name)) {
-        urls.extend(issuer.places.iter().map(|p| (place_key(&p.url), &issuer.name)));
+    for issuer in others {
+        urls.extend(issuer.places.iter().map(|p| (p.url.written_out(), &issuer.name)));
     }
     for issuer in &declaration.issuers {
         if !names.insert(&issuer.name) {
             problems.push(issuer.at.problem("name", format!("the issuer {} is declared twice", issuer.name)));
         }
         for place in &issuer.places {
-            if let Some(other) = urls.insert(place_key(&place.url), &issuer.name) {
+            if let Some(other) = urls.insert(place.url.written_out(), &issuer.name) {
                 let whose =
                     if *other == issuer.name { "twice".to_owned() } else { format!("of the issuer {other} too") };
                 problems.push(issuer.at.problem("base_urls", format!("{} is a base URL {whose}", place.url)));
@@ -53,14 +57,6 @@ pub(super) fn together(declaration: &Declaration, existing: &[Issuer]) -> Vec<Pr
         }
     }
     problems
-}
-
-fn place_key(url: &BaseUrl) -> (bool, String, Option<u16>, String) {
-    let port = match url.port() {
-        Port::Is(port) => Some(port),
-        Port::Any => None,
-    };
-    (url.is_https(), url.host().to_owned(), port, url.prefix().to_owned())
 }
 
 /// What is wrong with one issuer, given what there is of it.
@@ -111,6 +107,12 @@ impl Check<'_> {
                 self.wrong(&declared.at, "base_urls", message);
             }
             Some(_) => {}
+        }
+        for url in
+            declared.places.iter().map(|p| &p.url).filter(|url| prefixes(url.prefix()).last() != Some(url.prefix()))
+        {
+            let message = format!("{url}: expected a path of at most {MAX_SEGMENTS} segments and {MAX_PREFIX} bytes");
+            self.wrong(&declared.at, "base_urls", message);
         }
         for url in declared.places.iter().map(|p| &p.url).filter(|url| !url.is_https()) {
             if !(declared.allow_loopback_http && is_loopback(url.host())) {

@@ -79,18 +79,24 @@ impl Operator {
         let dev = self.surroundings.dev || self.rules.operator.note("made_by").await?.as_deref() == Some("dev");
         let mut findings = Findings { issuer: None, all: Vec::new() };
         self.of_the_server(&mut findings);
-        let issuers = self.rules.clients.issuers().await?;
-        if issuers.is_empty() {
+        let mut page = Page { after: String::new(), limit: PAGE };
+        loop {
+            let issuers = self.rules.clients.issuers(page.clone()).await?;
+            let Some(last) = issuers.last() else { break };
+            page.after = last.name.to_string();
+            for issuer in issuers {
+                findings.issuer = Some(issuer.name.to_string());
+                if let Some(rows) = self.rules.clients.issuer(&issuer.name).await? {
+                    self.of_an_issuer(&mut findings, &rows, dev);
+                    self.of_clients(&mut findings, &rows).await?;
+                    self.of_users(&mut findings, &issuer.name).await?;
+                }
+            }
+        }
+        if page.after.is_empty() {
+            findings.issuer = None;
             let texts = ("nobody can get a token", "declare one in a file and `ficha apply` it");
             findings.add(Severity::Note, "there is no issuer".into(), texts);
-        }
-        for issuer in issuers {
-            findings.issuer = Some(issuer.name.to_string());
-            if let Some(rows) = self.rules.clients.issuer(&issuer.name).await? {
-                self.of_an_issuer(&mut findings, &rows, dev);
-                self.of_clients(&mut findings, &rows).await?;
-                self.of_users(&mut findings, &issuer.name).await?;
-            }
         }
         findings.all.sort_by_key(|f| f.severity);
         Ok(findings.all)

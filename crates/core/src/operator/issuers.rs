@@ -4,7 +4,7 @@ use ficha_types::{IssuerName, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use super::{ApiSummary, KeyInfo, Operator, OperatorError, keys};
-use crate::records::Issuer;
+use crate::{ports::Page, records::Issuer};
 
 /// An issuer in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,17 +31,17 @@ pub struct IssuerDetails {
 }
 
 impl Operator {
-    /// Every issuer, by name.
+    /// Issuers by name, a page of them.
     ///
     /// # Errors
     /// [`OperatorError::Store`].
-    pub async fn issuers(&self) -> Result<Vec<IssuerSummary>, OperatorError> {
+    pub async fn issuers(&self, page: Page) -> Result<Vec<IssuerSummary>, OperatorError> {
         let summary = |issuer: Issuer| IssuerSummary {
             name: issuer.name.to_string(),
             dialect: issuer.dialect.to_string(),
             base_urls: issuer.places.iter().map(|p| p.url.to_string()).collect(),
         };
-        Ok(self.rules.clients.issuers().await?.into_iter().map(summary).collect())
+        Ok(self.rules.clients.issuers(page).await?.into_iter().map(summary).collect())
     }
 
     /// One issuer.

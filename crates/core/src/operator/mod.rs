@@ -17,13 +17,14 @@ mod merge;
 mod plan;
 mod sealing;
 mod secret_text;
+mod rivals;
 mod secrets;
 pub(crate) mod slots;
 mod spares;
 mod tokens;
 mod users;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub use apis::{ApiDetails, ApiSummary};
 pub use clients::{ClientDetails, ClientSummary, MAX_CONCURRENT, NewClient};
@@ -69,11 +70,23 @@ impl Actor {
 
 /// What finds the issuer of a request. It sees by itself when one was made or moved ([`crate::views::Node::declared`]).
 pub trait Routes: Send + Sync {
-    /// Whether these issuers, which will be all there are, can be told apart.
+    /// Where to look for base URLs beside which those of `issuers` may not be able to stand.
+    fn rivals(&self, issuers: &[Issuer]) -> Rivals;
+
+    /// Whether `issuers` can be told apart from each other and from `others`, which have base URLs at [`Self::rivals`].
     ///
     /// # Errors
     /// What clashes, for a person to read.
-    fn check(&self, issuers: &[Issuer]) -> Result<(), String>;
+    fn check(&self, issuers: &[Issuer], others: &[Issuer]) -> Result<(), String>;
+}
+
+/// Where others' base URLs may be in the way: looked up one by one, however many issuers there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rivals {
+    /// Base URLs, as [`ficha_types::BaseUrl::written_out`] writes them.
+    pub urls: BTreeSet<String>,
+    /// `scheme://host`, where whatever port may be in the way.
+    pub hosts: BTreeSet<String>,
 }
 
 /// For where nothing is served: every issuer is welcome.
@@ -81,7 +94,10 @@ pub trait Routes: Send + Sync {
 pub struct NoRoutes;
 
 impl Routes for NoRoutes {
-    fn check(&self, _: &[Issuer]) -> Result<(), String> {
+    fn rivals(&self, _: &[Issuer]) -> Rivals {
+        Rivals::default()
+    }
+    fn check(&self, _: &[Issuer], _: &[Issuer]) -> Result<(), String> {
         Ok(())
     }
 }

@@ -1,7 +1,9 @@
 //! Tokens: taking them back by name, and looking into one.
 
+use std::sync::Arc;
+
 use ficha_jose::Compact;
-use ficha_types::{ApiName, ClientId, IssuerName, NodeName, TokenId, UnixSeconds, Username};
+use ficha_types::{ApiName, BaseUrl, ClientId, IssuerName, NodeName, TokenId, UnixSeconds, Username};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,11 +13,14 @@ use super::{
     slots::{dialects, longest_lifetime},
 };
 use crate::{
-    ports::{Edit, Expect, Revocation, Standing},
+    ports::{Edit, Expect, Page, Revocation, Standing},
     records::{Marked, Status},
     token::{RefreshFacts, latest_mark, read_access_token, read_refresh_token},
-    views::Place,
+    views::{IssuerSlot, Place},
 };
+
+/// Issuers read at a time.
+const PAGE: u32 = 100;
 
 /// Whose tokens end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,10 +159,6 @@ impl Operator {
     /// [`OperatorError::NotFound`] for the issuer, [`OperatorError::Store`]. A token that is nobody's is no error.
     pub async fn token_inspect(&self, issuer: Option<&IssuerName>, token: &str) -> Result<Inspection, OperatorError> {
         let token = token.trim();
-        let names = match issuer {
-            Some(name) => vec![self.rows(name).await?.issuer.name],
-            None => self.rules.clients.issuers().await?.into_iter().map(|i| i.name).collect(),
-        };
         let parsed = Compact::parse(token).ok();
         let json = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
         let mut found = Inspection {
@@ -165,8 +166,12 @@ impl Operator {
             claims: parsed.as_ref().and_then(|p| json(p.payload())),
             ..Inspection::default()
         };
-        for name in names {
-            for place in self.places(&name).await? {
+        let name = match issuer {
+            Some(name) => Some(self.rows(name).await?.issuer.name),
+            None => self.whose(found.claims.as_ref(), token).await?,
+        };
+        if let Some(name) = name {
+            for place in self.places(&self.rules.node.slot(&name)).await? {
                 if let Some(read) = self.against(&place, token).await? {
                     found.issuer = Some(name.to_string());
                     found.kind = Some(read.kind.to_owned());
@@ -183,10 +188,46 @@ impl Operator {
         Ok(found)
     }
 
+    /// The issuer whose keys open or verify `token`: the one that it names, else whichever it is.
+    async fn whose(
+        &self,
+        claims: Option<&Map<String, Value>>,
+        token: &str,
+    ) -> Result<Option<IssuerName>, OperatorError> {
+        let iss = claims.and_then(|claims| claims.get("iss")?.as_str()?.parse::<BaseUrl>().ok());
+        if let Some(iss) = iss {
+            for row in self.rules.clients.places(&[iss.written_out()]).await? {
+                if self.knows(&row.issuer.name, token).await? {
+                    return Ok(Some(row.issuer.name));
+                }
+            }
+        }
+        let mut page = Page { after: String::new(), limit: PAGE };
+        loop {
+            let issuers = self.rules.clients.issuers(page.clone()).await?;
+            let Some(last) = issuers.last() else { return Ok(None) };
+            page.after = last.name.to_string();
+            for issuer in issuers {
+                if self.knows(&issuer.name, token).await? {
+                    return Ok(Some(issuer.name));
+                }
+            }
+        }
+    }
+
+    /// Whether a key of the issuer opens or verifies `token`. Read for this once: of many issuers none stays in memory.
+    async fn knows(&self, name: &IssuerName, token: &str) -> Result<bool, OperatorError> {
+        let places = self.places(&Arc::new(IssuerSlot::new(name))).await?;
+        let dialects = &*self.rules.dialects;
+        let knows = |place: &Place| {
+            read_refresh_token(place, dialects, token).is_some() || read_access_token(place, dialects, token).is_some()
+        };
+        Ok(places.iter().any(knows))
+    }
+
     /// The issuer in each of its dialects.
-    async fn places(&self, name: &IssuerName) -> Result<Vec<Place>, OperatorError> {
-        let slot = self.rules.node.slot(name);
-        let Some((issuer, trust)) = self.rules.enter(&slot).await? else { return Ok(Vec::new()) };
+    async fn places(&self, slot: &Arc<IssuerSlot>) -> Result<Vec<Place>, OperatorError> {
+        let Some((issuer, trust)) = self.rules.enter(slot).await? else { return Ok(Vec::new()) };
         let place = |dialect| Place { issuer: issuer.clone(), slot: slot.clone(), dialect, trust };
         Ok(dialects(&self.rules, &issuer.issuer).into_iter().map(place).collect())
     }

@@ -2,7 +2,7 @@
 
 use ficha_types::{ApiName, ClientId, IssuerName, Subject, UnixSeconds, Username};
 
-use super::{BoxFuture, StoreError};
+use super::{BoxFuture, Page, StoreError};
 use crate::records::{Api, Client, Issuer, KeyRow, SealedKey, User};
 
 /// All that a node needs to know of an issuer to serve it, read as of one moment.
@@ -44,10 +44,29 @@ pub struct UserRow {
     pub mark: Option<UnixSeconds>,
 }
 
+/// A base URL and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// The URL as [`ficha_types::BaseUrl::written_out`] writes it.
+    pub url: String,
+    /// The declaration of the issuer that answers there.
+    pub issuer: Issuer,
+}
+
+/// Base URLs that are looked up by one statement: those of a path's nine prefixes, of two schemes, at three ports.
+pub const PLACES: usize = 54;
+
 /// Read one thing, as it is now; an absent one is `None`, never an error.
 pub trait ClientStore: Send + Sync {
-    /// Every issuer's declaration, by name, without what belongs to it.
-    fn issuers(&self) -> BoxFuture<'_, Result<Vec<Issuer>, StoreError>>;
+    /// Issuers' declarations by name, without what belongs to them.
+    fn issuers(&self, page: Page) -> BoxFuture<'_, Result<Vec<Issuer>, StoreError>>;
+    /// Those of `urls` that are base URLs, by one indexed read for every [`PLACES`] of them. They are written as
+    /// [`ficha_types::BaseUrl::written_out`] does.
+    fn places<'a>(&'a self, urls: &'a [String]) -> BoxFuture<'a, Result<Vec<PlaceRow>, StoreError>>;
+    /// Whether a base URL stands at one of `origins`, written out without a prefix.
+    fn stands<'a>(&'a self, origins: &'a [String]) -> BoxFuture<'a, Result<bool, StoreError>>;
+    /// The base URLs of `host`, which is `scheme://host`, whatever their ports; by URL.
+    fn places_of_host<'a>(&'a self, host: &'a str, page: Page) -> BoxFuture<'a, Result<Vec<PlaceRow>, StoreError>>;
     /// An issuer with what a node needs to serve it.
     fn issuer<'a>(&'a self, name: &'a IssuerName) -> BoxFuture<'a, Result<Option<IssuerRows>, StoreError>>;
     /// A client with its marks.

@@ -14,7 +14,7 @@ mod upkeep;
 use std::{future::Future, pin::Pin};
 
 pub use chance::Entropy;
-pub use clients::{ClientRow, ClientStore, IssuerRows, UserRow};
+pub use clients::{ClientRow, ClientStore, IssuerRows, PLACES, PlaceRow, UserRow};
 pub use clock::Clock;
 pub use dialects::{Dialect, Dialects, ReadFacts, TokenFacts};
 pub use feed::{Beat, ChangeRow, Confirmation, Counters, Fact, FeedStore, LIVE_FOR, Lease, Place};

@@ -48,8 +48,10 @@ pub(super) async fn run(args: ApplyArgs, global: &Global) -> Result<()> {
             return print("Nothing was changed.");
         }
     }
-    request.carry_out = true;
-    let applied: Plan = server.post("/v1/apply", &request).await?;
+    for request in &mut requests {
+        request.carry_out = true;
+    }
+    let applied = ask(&server, &requests).await?;
     say(global.json, &applied, |applied| match applied.steps.len() {
         0 => "Everything is as declared by now.".to_owned(),
         1 => "Applied: 1 change.".to_owned(),

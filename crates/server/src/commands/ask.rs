@@ -30,6 +30,12 @@ const CONFIG: &str = "ficha.toml";
 /// The data folder when there is no configuration either.
 const DEV_DATA: &str = "ficha-dev";
 
+const NO_ANSWER: &str = "the server did not answer";
+const ANOTHER_VERSION: &str = "the server's answer: is it of another version?";
+
+/// The most issuers that are asked which one is meant.
+const ISSUERS: usize = 100;
+
 /// The server that is administered.
 pub(crate) enum Server {
     /// It runs: its socket.
@@ -102,8 +108,11 @@ impl Server {
         if let Some(name) = asked {
             return Ok(name.to_string());
         }
-        let mut names: Vec<_> =
-            self.get::<Vec<IssuerSummary>>("/v1/issuers").await?.into_iter().map(|i| i.name).collect();
+        let page = format!("/v1/issuers?limit={}", ISSUERS + 1);
+        let mut names: Vec<_> = self.get::<Vec<IssuerSummary>>(&page).await?.into_iter().map(|i| i.name).collect();
+        if names.len() > ISSUERS {
+            return Err(WrongUse(format!("which issuer? There are more than {ISSUERS}: say --issuer")).into());
+        }
         if names.len() > 1
             && let Some(path) = what.path()
         {

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::cli::Global;
 
+/// Issuers asked for at a time.
+const PAGE: usize = 1000;
+
 /// Looking at issuers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum IssuerCommand {
@@ -29,12 +32,26 @@ pub(super) async fn run(command: IssuerCommand, global: &Global) -> Result<()> {
     let server = Server::find(global).await?;
     match command {
         IssuerCommand::List => {
-            let issuers: Vec<IssuerSummary> = server.get("/v1/issuers").await?;
+            let issuers = all(&server).await?;
             say(global.json, &issuers, |issuers| list(issuers))
         }
         IssuerCommand::Show { name } => {
             let details: IssuerDetails = server.get(&format!("/v1/issuers/{name}")).await?;
             say(global.json, &details, show)
+        }
+    }
+}
+
+/// Every issuer, page by page.
+async fn all(server: &Server) -> Result<Vec<IssuerSummary>> {
+    let mut issuers: Vec<IssuerSummary> = Vec::new();
+    loop {
+        let after = issuers.last().map_or("", |issuer| &issuer.name);
+        let page: Vec<IssuerSummary> = server.get(&format!("/v1/issuers?limit={PAGE}&after={after}")).await?;
+        let last = page.len() < PAGE;
+        issuers.extend(page);
+        if last {
+            return Ok(issuers);
         }
     }
 }

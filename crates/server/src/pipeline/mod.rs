@@ -6,6 +6,7 @@ mod guarding;
 mod live;
 mod nodes;
 mod outage;
+mod places;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 

@@ -1,10 +1,10 @@
 //! Issuers, where they answer, and their APIs.
 
 use ficha_core::{
-    ports::{Fact, IssuerRows},
+    ports::{Fact, IssuerRows, PLACES, Page, PlaceRow},
     records::{Api, Issuer, Marked},
 };
-use ficha_types::{ApiName, BaseUrl, IssuerName, Port};
+use ficha_types::{ApiName, IssuerName};
 
 use super::{
     changes::Change,
@@ -12,9 +12,25 @@ use super::{
     names::{self, Name},
     operator, tokens,
 };
-use crate::backend::{Failure, Query, Session, Value, any, json, record, text};
+use crate::backend::{Failure, Query, Row, Session, Value, any, json, record, text};
 
-static ALL: Query = Query::new("SELECT record FROM issuers ORDER BY issuer");
+static SOME: Query = Query::new("SELECT record FROM issuers WHERE issuer > $1 ORDER BY issuer LIMIT $2");
+/// As many as [`PLACES`]: one statement, whatever is asked.
+static AT: Query = Query::new(
+    "SELECT b.url, i.record FROM base_urls b JOIN issuers i ON i.issuer = b.issuer WHERE b.url IN (\
+     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+     $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, \
+     $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54)",
+);
+static OF_HOST: Query = Query::new(
+    "SELECT b.url, i.record FROM base_urls b JOIN issuers i ON i.issuer = b.issuer \
+     WHERE b.url > $1 AND b.url < $2 ORDER BY b.url LIMIT $3",
+);
+/// Behind a port stands nothing or `/`, and `0` comes after `/`.
+static STANDS: Query = Query::new(
+    "SELECT 1 FROM base_urls WHERE (url >= $1 AND url < $2) OR (url >= $3 AND url < $4) OR (url >= $5 AND url < $6) \
+     OR (url >= $7 AND url < $8) OR (url >= $9 AND url < $10) OR (url >= $11 AND url < $12) LIMIT 1",
+);
 static ONE: Query = Query::new(
     "SELECT i.record, c.change, c.configured FROM issuers i JOIN counters c ON c.issuer = i.issuer WHERE i.issuer = $1",
 );
@@ -27,6 +43,9 @@ static TAKE_URL: Query = Query::new(
     "INSERT INTO base_urls (issuer, url) VALUES ($1, $2) ON CONFLICT (url) \
      DO UPDATE SET issuer = excluded.issuer WHERE base_urls.issuer = excluded.issuer RETURNING url",
 );
+/// The ranges of [`STANDS`].
+const ORIGINS: usize = 6;
+
 static URL_HOLDER: Query = Query::new("SELECT issuer FROM base_urls WHERE url = $1");
 static APIS: Query = Query::new("SELECT record FROM apis WHERE issuer = $1 ORDER BY name");
 static AUDIENCE_HOLDER: Query = Query::new("SELECT name FROM apis WHERE issuer = $1 AND audience = $2 AND name <> $3");
@@ -36,9 +55,47 @@ static PUT_API: Query = Query::new(
 );
 static REMOVE_API: Query = Query::new("DELETE FROM apis WHERE issuer = $1 AND name = $2");
 
-/// Every issuer's declaration, by name.
-pub(crate) async fn all<S: Session>(session: &mut S) -> Result<Vec<Issuer>, Failure> {
-    session.all(&ALL, &[], |row| record(row, 0)).await
+/// Issuers' declarations by name, after one.
+pub(crate) async fn some<S: Session>(session: &mut S, page: &Page) -> Result<Vec<Issuer>, Failure> {
+    session.all(&SOME, &[text(&page.after), operator::limit(page)], |row| record(row, 0)).await
+}
+
+/// Who has one of these base URLs: an indexed look-up for each, by one statement for every [`PLACES`].
+pub(crate) async fn places<S: Session>(session: &mut S, urls: &[String]) -> Result<Vec<PlaceRow>, Failure> {
+    let mut found = Vec::new();
+    for urls in urls.chunks(PLACES) {
+        // What is left over asks for a URL that nobody has.
+        let mut values = [Value::Text(""); PLACES];
+        for (value, url) in values.iter_mut().zip(urls) {
+            *value = text(url);
+        }
+        found.extend(session.all(&AT, &values, read_place).await?);
+    }
+    Ok(found)
+}
+
+/// Whether a base URL stands at one of these schemes, hosts and ports.
+pub(crate) async fn stands<S: Session>(session: &mut S, origins: &[String]) -> Result<bool, Failure> {
+    for origins in origins.chunks(ORIGINS) {
+        let after: Vec<_> = origins.iter().map(|origin| format!("{origin}0")).collect();
+        // What is left over is a range with nothing in it.
+        let mut values = [Value::Text(""); 2 * ORIGINS];
+        for (pair, ends) in values.chunks_mut(2).zip(origins.iter().zip(&after)) {
+            pair.copy_from_slice(&[text(ends.0), text(ends.1)]);
+        }
+        if any(session, &STANDS, &values).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The base URLs of one scheme and host, whatever their ports, by URL, after one.
+pub(crate) async fn of_host<S: Session>(session: &mut S, host: &str, page: &Page) -> Result<Vec<PlaceRow>, Failure> {
+    // Before a port stands `:`, and `;` comes after it.
+    let (first, end) = (format!("{host}:"), format!("{host};"));
+    let after = if page.after.is_empty() { &first } else { &page.after };
+    session.all(&OF_HOST, &[text(after), text(&end), operator::limit(page)], read_place).await
 }
 
 /// An issuer with what a node needs to serve it, as of one moment.
@@ -57,6 +114,10 @@ pub(crate) async fn one<S: Session>(session: &mut S, name: &IssuerName) -> Resul
     }))
 }
 
+fn read_place(row: &dyn Row) -> Result<PlaceRow, Failure> {
+    Ok(PlaceRow { url: row.text(0)?.to_owned(), issuer: record(row, 1)? })
+}
+
 /// Makes or replaces an issuer's declaration.
 pub(super) async fn put<S: Session>(session: &mut S, name: &IssuerName, issuer: &Issuer) -> Result<Change, Failure> {
     if issuer.name != *name {
@@ -65,7 +126,7 @@ pub(super) async fn put<S: Session>(session: &mut S, name: &IssuerName, issuer: 
     session.run(&PUT, &[text(name), text(&json(issuer)?)]).await?;
     session.run(&LEAVE_URLS, &[text(name)]).await?;
     for place in &issuer.places {
-        let url = compared(&place.url);
+        let url = place.url.written_out();
         if !any(session, &TAKE_URL, &[text(name), text(&url)]).await? {
             let holder = session.first(&URL_HOLDER, &[text(&url)], |row| Ok(row.text(0)?.to_owned())).await?;
             let holder = holder.unwrap_or_else(|| "another".to_owned());
@@ -102,27 +163,4 @@ pub(super) async fn remove_api<S: Session>(
     operator::forget_secret_uses(session, issuer, Value::Text(api.as_str())).await?;
     tokens::end_of_api(session, issuer, api).await?;
     Ok(Change::declared(Fact::Api(api.clone())))
-}
-
-/// A base URL as two are compared: the port always written.
-fn compared(url: &BaseUrl) -> String {
-    let scheme = if url.is_https() { "https" } else { "http" };
-    let port = match url.port() {
-        Port::Is(port) => port.to_string(),
-        Port::Any => "*".to_owned(),
-    };
-    format!("{scheme}://{}:{port}{}", url.host(), url.prefix())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_base_url_is_the_same_with_its_port_written_or_not() {
-        let url = |text: &str| compared(&text.parse().unwrap());
-        assert_eq!(url("https://a.example/x"), url("https://A.example:443/x"));
-        assert_ne!(url("https://a.example"), url("http://a.example"));
-        assert_eq!(url("https://a.example:*"), "https://a.example:*");
-    }
 }

@@ -3,7 +3,7 @@
 use ficha_core::{
     ports::{
         Beat, BoxFuture, ChangeRow, ClientRow, ClientStore, Commit, Confirmation, Counters, FamilyUse, FeedStore,
-        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PurgeReport,
+        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PlaceRow, PurgeReport,
         Revocation, SecretUse, Standing, StoreError, TokenRevoked, TokenStore, Trade, UpkeepStore, UserRow,
     },
     records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
@@ -20,8 +20,23 @@ use crate::queries::{
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 impl ClientStore for SqliteStore {
-    fn issuers(&self) -> Answer<'_, Vec<Issuer>> {
-        self.read(|s| at_once(issuers::all(s)))
+    fn issuers(&self, page: Page) -> Answer<'_, Vec<Issuer>> {
+        self.read(move |s| at_once(issuers::some(s, &page)))
+    }
+
+    fn places<'a>(&'a self, urls: &'a [String]) -> Answer<'a, Vec<PlaceRow>> {
+        let urls = urls.to_vec();
+        self.read(move |s| at_once(issuers::places(s, &urls)))
+    }
+
+    fn stands<'a>(&'a self, origins: &'a [String]) -> Answer<'a, bool> {
+        let origins = origins.to_vec();
+        self.read(move |s| at_once(issuers::stands(s, &origins)))
+    }
+
+    fn places_of_host<'a>(&'a self, host: &'a str, page: Page) -> Answer<'a, Vec<PlaceRow>> {
+        let host = host.to_owned();
+        self.read(move |s| at_once(issuers::of_host(s, &host, &page)))
     }
 
     fn issuer<'a>(&'a self, name: &'a IssuerName) -> Answer<'a, Option<IssuerRows>> {

@@ -1,7 +1,9 @@
 //! The steps of administration.
 
+use std::collections::BTreeSet;
+
 use ficha_core::{
-    ports::{Commit, Edit, Expect, IssuerRows, Page, StoreError},
+    ports::{Commit, Edit, Expect, IssuerRows, PLACES, Page, PlaceRow, StoreError},
     records::{Api, Client, Issuer, KeyState, PasswordHash, Place, User},
 };
 use ficha_types::IssuerName;
@@ -27,9 +29,14 @@ async fn refused(store: &dyn Store, commit: Commit) -> String {
     }
 }
 
+fn first_page() -> Page {
+    Page { after: String::new(), limit: 1000 }
+}
+
 pub async fn what_is_absent_is_none(store: &dyn Store) {
     let nobody = word("nobody");
-    assert!(store.issuers().await.unwrap().is_empty());
+    assert!(store.issuers(first_page()).await.unwrap().is_empty());
+    assert!(!store.stands(&["https://acme.example:443".to_owned()]).await.unwrap());
     assert!(store.issuer(&nobody).await.unwrap().is_none());
     let issuer = founded(store, "acme").await;
     for issuer in [&issuer, &nobody] {
@@ -157,9 +164,96 @@ pub async fn a_new_issuer_is_declared_once(store: &dyn Store) {
     for expect in [Expect::Any, Expect::At(0)] {
         refused(store, Commit { expect, ..act(&word("other"), vec![Edit::PutClient(client("app"))]) }).await;
     }
-    let names: Vec<_> = store.issuers().await.unwrap().into_iter().map(|issuer| issuer.name).collect();
+    let names: Vec<_> = store.issuers(first_page()).await.unwrap().into_iter().map(|issuer| issuer.name).collect();
     assert_eq!(names, [name]);
     assert!(store.issuer(&word("other")).await.unwrap().is_none());
+}
+
+pub async fn issuers_are_read_by_name_in_pages(store: &dyn Store) {
+    let names: Vec<IssuerName> = ["a", "acme-2", "acme", "b"].map(word).to_vec();
+    for name in &names {
+        founded(store, name.as_str()).await;
+    }
+    let (mut read, mut page) = (Vec::new(), Page { after: String::new(), limit: 3 });
+    while let Some(last) = {
+        let issuers = store.issuers(page.clone()).await.unwrap();
+        let last = issuers.last().map(|issuer| issuer.name.to_string());
+        read.extend(issuers.into_iter().map(|issuer| issuer.name));
+        last
+    } {
+        page.after = last;
+    }
+    assert_eq!(read.len(), names.len());
+    assert_eq!(read.iter().collect::<BTreeSet<_>>(), names.iter().collect());
+}
+
+/// An issuer with these base URLs.
+async fn placed(store: &dyn Store, name: &str, urls: &[&str]) {
+    let places = urls.iter().map(|url| Place { url: word(url), dialect: None }).collect();
+    let edits = vec![Edit::PutIssuer(Issuer { places, ..issuer(name) })];
+    store.commit(Commit { expect: Expect::New, ..act(&word(name), edits) }).await.unwrap();
+}
+
+pub async fn a_base_url_is_found_by_itself_among_many_that_are_none(store: &dyn Store) {
+    placed(store, "acme", &["https://one.example", "https://alias.example:*/acme"]).await;
+    placed(store, "other", &["http://one.example:8080/x"]).await;
+    let (own, alias, other) = ("https://one.example:443", "https://alias.example:*/acme", "http://one.example:8080/x");
+    let mut urls: Vec<String> = (0..PLACES * 2).map(|n| format!("https://one.example:443/{n}")).collect();
+    urls.extend([own, alias, other].map(str::to_owned));
+    let mut found = store.places(&urls).await.unwrap();
+    found.sort_by(|a, b| a.url.cmp(&b.url));
+    let found: Vec<_> = found.iter().map(|row| (row.url.as_str(), row.issuer.name.as_str())).collect();
+    assert_eq!(found, [(other, "other"), (alias, "acme"), (own, "acme")]);
+    assert!(store.places(&[]).await.unwrap().is_empty());
+    assert!(store.places(&["https://one.example".to_owned()]).await.unwrap().is_empty(), "the port is written");
+}
+
+pub async fn a_base_url_that_was_moved_is_found_where_it_is_now(store: &dyn Store) {
+    let name: IssuerName = word("acme");
+    placed(store, "acme", &["https://one.example"]).await;
+    let moved = Issuer { places: vec![Place { url: word("https://two.example"), dialect: None }], ..issuer("acme") };
+    store.commit(act(&name, vec![Edit::PutIssuer(moved.clone())])).await.unwrap();
+    let urls = ["https://one.example:443", "https://two.example:443"].map(str::to_owned);
+    let found = store.places(&urls).await.unwrap();
+    assert_eq!(found, [PlaceRow { url: urls[1].clone(), issuer: moved }]);
+    assert!(!store.stands(&urls[..1]).await.unwrap());
+}
+
+pub async fn a_host_and_port_stand_when_any_base_url_does_and_no_other_does(store: &dyn Store) {
+    placed(store, "acme", &["https://one.example:8443/deep/x", "https://any.example:*"]).await;
+    let stands = async |origin: &str| store.stands(&[origin.to_owned()]).await.unwrap();
+    assert!(stands("https://one.example:8443").await);
+    assert!(stands("https://any.example:*").await);
+    for other in [
+        "https://one.example:844",
+        "https://one.example:84430",
+        "https://one.example:443",
+        "http://one.example:8443",
+        "https://one.exampl:8443",
+        "https://two.example:8443",
+        "https://any.example:443",
+    ] {
+        assert!(!stands(other).await, "{other}");
+    }
+    let many: Vec<_> = (1..20).map(|port| format!("https://one.example:{port}")).collect();
+    assert!(!store.stands(&many).await.unwrap());
+    assert!(store.stands(&[&many[..], &["https://one.example:8443".to_owned()]].concat()).await.unwrap());
+}
+
+pub async fn the_base_urls_of_a_host_are_read_in_pages_whatever_their_ports(store: &dyn Store) {
+    placed(store, "acme", &["https://one.example", "https://one.example:8443/x", "https://one.example.org"]).await;
+    placed(store, "other", &["https://one.example:*/y", "http://one.example:8080", "https://a-one.example"]).await;
+    let (mut read, mut page) = (Vec::new(), Page { after: String::new(), limit: 2 });
+    while let Some(last) = {
+        let rows = store.places_of_host("https://one.example", page.clone()).await.unwrap();
+        let last = rows.last().map(|row| row.url.clone());
+        read.extend(rows.into_iter().map(|row| row.url));
+        last
+    } {
+        page.after = last;
+    }
+    read.sort();
+    assert_eq!(read, ["https://one.example:*/y", "https://one.example:443", "https://one.example:8443/x"]);
 }
 
 pub async fn of_racing_founders_one_is_done(store: &dyn Store) {
