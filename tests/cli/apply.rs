@@ -196,3 +196,35 @@ fn an_unknown_dialect_and_a_wrong_url_are_refused() {
         assert!(said.stderr.contains(word) && said.stderr.contains("wrong.toml:"), "{lines}: {}", said.stderr);
     }
 }
+
+#[test]
+fn a_large_declaration_is_applied_in_pieces_and_goes_on_where_it_was_interrupted() {
+    let mut site = Site::new(Config::new());
+    let clients = |n: std::ops::Range<usize>| {
+        n.fold(site.issuer(), |text, n| {
+            let sha = secrets::sha256(&format!("secret of {n}"));
+            format!(
+                "{text}[[issuer.client]]\nid = \"many-{n}\"\ngrants = [\"client_credentials\"]\nsecrets = [\"sha256:{sha}\"]\n\
+                 scopes = {{ cards = [\"cards:read\"] }}\n"
+            )
+        })
+    };
+    let (some, all) = (site.server.file("some.toml", &clients(0..300)), site.server.file("all.toml", &clients(0..600)));
+    let twice = format!("{}[[issuer.client]]\nid = \"many-0\"\ngrants = []\n", clients(0..600));
+    let twice = site.server.file("twice.toml", &twice);
+    let said = site.run(&format!("apply {twice}")).expect(2);
+    assert!(said.stderr.contains("the client many-0 is declared twice"), "{}", said.stderr);
+
+    let plan = site.run(&format!("apply --plan {all}")).done();
+    assert!(plan.stdout.contains("600 to add, 0 to change, 3 as declared."), "{}", plan.stdout);
+    // What was applied before an interruption.
+    assert!(site.run(&format!("apply {some}")).done().stdout.ends_with("Applied: 300 changes.\n"));
+    let rest = site.json(&format!("apply {all}"));
+    assert_eq!((rest["steps"].as_array().unwrap().len(), &rest["unchanged"]), (300, &303.into()));
+    for n in [0, 299, 300, 599] {
+        site.token((&format!("many-{n}"), &format!("secret of {n}"))).expect(200);
+    }
+    assert_eq!(site.server.stop(), 0);
+    let again = site.run(&format!("apply {all}")).done();
+    assert_eq!(again.stdout, "Everything is as declared (603 records). Nothing to do.\n");
+}

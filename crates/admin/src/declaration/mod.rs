@@ -13,7 +13,7 @@ use ficha_types::Secret;
 use section::File;
 
 /// The most bytes of one file.
-pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// How a file that a declaration names is read: the path as it is meant, relative ones beginning at the declaring file's folder.
 /// An `Err` is what a person is told.

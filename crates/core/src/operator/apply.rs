@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use ficha_jose::sha256;
-use ficha_types::{IssuerName, Secret, UnixSeconds};
+use ficha_types::{ClientId, IssuerName, Secret, UnixSeconds};
+use futures_util::future::try_join_all;
 
 use super::{
     Actor, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredUser, Effect, Operator, OperatorError, Plan, Problem,
@@ -22,6 +23,9 @@ use crate::{
     ports::{Edit, Expect},
     records::{Api, Issuer, KeyRow, KeyState, Mark, Marked, PasswordHash, Status, User},
 };
+
+/// Records that are read at a time.
+const READS: usize = 16;
 
 /// What is to be done for one issuer.
 struct Planned<'d> {
@@ -95,16 +99,17 @@ impl Operator {
         let rows = store.issuer(name).await?;
         let (mut clients, mut users) = (HashMap::new(), HashMap::new());
         if rows.is_some() {
-            let api_names = declared.apis.iter().filter_map(|a| a.name.as_str().parse().ok());
-            for id in declared.clients.iter().map(|c| c.id.clone()).chain(api_names) {
-                if let Some(row) = store.client(&declared.name, &id).await? {
-                    clients.insert(id, row.client);
-                }
+            let api_names = declared.apis.iter().filter_map(|a| a.name.as_str().parse::<ClientId>().ok());
+            let ids: Vec<_> = declared.clients.iter().map(|c| c.id.clone()).chain(api_names).collect();
+            for ids in ids.chunks(READS) {
+                let reads: Vec<_> = ids.iter().map(|id| store.client(name, id)).collect();
+                let rows = try_join_all(reads).await?;
+                clients.extend(ids.iter().zip(rows).filter_map(|(id, row)| Some((id.clone(), row?.client))));
             }
-            for user in &declared.users {
-                if let Some(row) = store.user(&declared.name, &user.name).await? {
-                    users.insert(user.name.clone(), row.user);
-                }
+            for declared in declared.users.chunks(READS) {
+                let reads: Vec<_> = declared.iter().map(|user| store.user(name, &user.name)).collect();
+                let rows = try_join_all(reads).await?.into_iter().flatten();
+                users.extend(rows.map(|row| (row.user.name.clone(), row.user)));
             }
         }
         Ok(Before { rows, clients, users })

@@ -79,7 +79,7 @@ pub struct DeclaredIssuer {
 }
 
 /// An API as it should be.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredApi {
     /// Where it stands.

@@ -16,6 +16,7 @@ use super::{
     ask::Server,
     input::secret_file,
     output::{note, print, say},
+    progress::{Progress, grouped},
 };
 use crate::{cli::Global, wire::WrongUse};
 
@@ -33,11 +34,17 @@ pub(crate) struct ApplyArgs {
     yes: bool,
 }
 
+/// Steps of a plan that are all told at a terminal.
+const TOLD: usize = 200;
+/// Steps of a longer one that are told there.
+const SOME: usize = 50;
+
 pub(super) async fn run(args: ApplyArgs, global: &Global) -> Result<()> {
-    let declaration = read(&args.files)?;
+    let pieces = read(&args.files)?.pieces().map_err(|problems| WrongUse::of(&problems))?;
     let server = Server::find(global).await?;
-    let mut request = ApplyRequest { declaration, carry_out: false };
-    let planned: Plan = server.post("/v1/apply", &request).await?;
+    let mut requests: Vec<_> =
+        pieces.into_iter().map(|declaration| ApplyRequest { declaration, carry_out: false }).collect();
+    let planned = ask(&server, &requests).await?;
     if args.plan || (planned.steps.is_empty() && !global.json) {
         return say(global.json, &planned, text);
     }
@@ -55,8 +62,39 @@ pub(super) async fn run(args: ApplyArgs, global: &Global) -> Result<()> {
     say(global.json, &applied, |applied| match applied.steps.len() {
         0 => "Everything is as declared by now.".to_owned(),
         1 => "Applied: 1 change.".to_owned(),
-        n => format!("Applied: {n} changes."),
+        n => format!("Applied: {} changes.", grouped(n as u64)),
     })
+}
+
+/// Asks for one piece after the other, and makes one plan of the answers.
+async fn ask(server: &Server, requests: &[ApplyRequest]) -> Result<Plan> {
+    let carry_out = requests.iter().any(|request| request.carry_out);
+    let total = requests.iter().map(|request| request.declaration.members() as u64).sum();
+    let mut progress = Progress::new(if carry_out { "records applied" } else { "records compared" }, total);
+    let mut plan = Plan { applied: carry_out, ..Plan::default() };
+    for (n, request) in requests.iter().enumerate() {
+        let part: Result<Plan> = server.post("/v1/apply", request).await;
+        let part = match part {
+            Err(error) if carry_out && n > 0 => {
+                return Err(error.context(
+                    "what was applied until now stays; apply the same files again, and it goes on where it ended",
+                ));
+            }
+            part => part?,
+        };
+        if n == 0 {
+            plan.unchanged += part.unchanged;
+            plan.steps.extend(part.steps);
+        } else {
+            // Every piece tells of its issuers and APIs anew; the first one told it for all.
+            let members = part.steps.into_iter().filter(|step| ["client", "user"].contains(&step.kind.as_str()));
+            let before = plan.steps.len();
+            plan.steps.extend(members);
+            plan.unchanged += request.declaration.members() - (plan.steps.len() - before);
+        }
+        progress.at((plan.steps.len() + plan.unchanged) as u64);
+    }
+    Ok(plan)
 }
 
 /// The files as one declaration, with what they name from other files.
@@ -82,13 +120,18 @@ fn text(plan: &Plan) -> String {
         return format!("Everything is as declared ({} records). Nothing to do.", plan.unchanged);
     }
     let mut out = String::new();
-    for step in &plan.steps {
+    // Whoever wants all of a long plan takes it into a file.
+    let told = if plan.steps.len() > TOLD && io::stdout().is_terminal() { SOME } else { plan.steps.len() };
+    for step in plan.steps.iter().take(told) {
         let sign = match step.effect {
             Effect::Add => '+',
             Effect::Change => '~',
         };
         let details = if step.details.is_empty() { String::new() } else { format!("  ({})", step.details.join("; ")) };
         let _ = writeln!(out, "{sign} {} {} {}{details}", step.issuer, step.kind, step.name);
+    }
+    if told < plan.steps.len() {
+        let _ = writeln!(out, "… and {} more", grouped((plan.steps.len() - told) as u64));
     }
     let (adds, changes) = plan.steps.iter().fold((0, 0), |(adds, changes), step| match step.effect {
         Effect::Add => (adds + 1, changes),
