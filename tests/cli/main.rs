@@ -3,6 +3,7 @@
 
 mod api;
 mod apply;
+mod backup;
 mod client;
 mod dev;
 mod dialect;

@@ -50,6 +50,11 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", message.into(), String::new())
     }
 
+    /// What is answered, without its status.
+    pub(crate) fn into_body(self) -> ErrorBody {
+        self.body
+    }
+
     fn new(status: StatusCode, error: &str, message: String, hint: String) -> Self {
         Self { status, body: ErrorBody { error: error.to_owned(), message, hint, problems: Vec::new() } }
     }

@@ -8,5 +8,7 @@ pub mod declaration;
 mod extract;
 mod failure;
 
-pub use api::{ApplyRequest, ExportRequest, InspectRequest, KeepTokens, PasswordRequest, router};
+pub use api::{
+    ApplyRequest, BackupLine, BackupRequest, ExportRequest, InspectRequest, KeepTokens, Marked, PasswordRequest, router,
+};
 pub use failure::{ErrorBody, Failure};

@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     commands::{
-        api::ApiCommand, apply::ApplyArgs, client::ClientCommand, completions::CompletionsArgs,
-        dialect::DialectCommand, issuer::IssuerCommand, key::KeyCommand, token::TokenCommand, user::UserCommand,
+        api::ApiCommand, apply::ApplyArgs, backup::BackupArgs, client::ClientCommand, completions::CompletionsArgs,
+        dialect::DialectCommand, issuer::IssuerCommand, key::KeyCommand, restore::RestoreArgs, token::TokenCommand,
+        user::UserCommand,
     },
     dev::DevArgs,
     gate::GateArgs,
@@ -60,6 +61,10 @@ pub(crate) enum Command {
 pub(crate) enum Manage {
     /// Make issuers, APIs, clients and users as files declare them. Twice changes nothing; nothing is removed.
     Apply(ApplyArgs),
+    /// Copy the embedded database into a file, while it serves. The master key is not in it.
+    Backup(BackupArgs),
+    /// Put a backup in the database's place, with no server running; everything issued until now is dead then.
+    Restore(RestoreArgs),
     /// Look at issuers.
     #[command(subcommand)]
     Issuer(IssuerCommand),
@@ -170,6 +175,9 @@ mod tests {
             "gate --config gate.toml",
             "gate explain GET https://a.example/b --rules r.toml --json",
             "gate --config gate.toml explain GET https://a.example/b",
+            "backup b.db",
+            "restore b.db",
+            "restore b.db --replace --keep-tokens",
             "doctor",
             "completions bash",
         ] {

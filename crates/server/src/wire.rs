@@ -15,7 +15,7 @@ use ficha_core::{
     master::MasterKeys,
     operator::{Operator, Rivals, Routes, Spares, Surroundings},
     passwords::Passwords,
-    ports::{Entropy, OperatorStore},
+    ports::{BackupStore, Entropy, OperatorStore},
     records::Issuer,
     signer::Signer,
     token::Introspected,
@@ -28,7 +28,7 @@ use ficha_types::NodeName;
 use crate::clock::{SystemClock, SystemEntropy};
 
 /// The database's name in the data folder.
-const DATABASE: &str = "ficha.db";
+pub(crate) const DATABASE: &str = "ficha.db";
 /// The note that names the command that made the database.
 const MADE_BY: &str = "made_by";
 /// The note that names the master key.
@@ -75,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) rules: Arc<Rules>,
     pub(crate) dialects: Arc<DialectSet>,
     pub(crate) masters: Arc<MasterKeys>,
+    backups: Option<Arc<dyn BackupStore>>,
     /// RSA keys on stock, so that an issuer is made at once.
     spares: usize,
 }
@@ -101,7 +102,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
         node: Node::new(store.clone(), masters.clone(), sizes.caches),
         tokens: store.clone(),
         operator: store.clone(),
-        upkeep: store,
+        upkeep: store.clone(),
         feed,
         dialects: dialects.clone(),
         signer: Signer::new(sizes.signing.0, sizes.signing.1),
@@ -113,7 +114,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
         limits: sizes.rules,
     };
     let spares = if opening.opener == Opener::Serve { SPARES } else { 0 };
-    Ok(Parts { rules: Arc::new(rules), dialects, masters, spares })
+    Ok(Parts { rules: Arc::new(rules), dialects, masters, backups: Some(store), spares })
 }
 
 /// The dialects: the built-in ones and those of `folder`.
@@ -199,6 +200,7 @@ pub(crate) fn operator(parts: &Parts, surroundings: Surroundings) -> Arc<Operato
         masters: parts.masters.clone(),
         spares: if parts.spares == 0 { Spares::none() } else { Spares::start(parts.spares) },
         routes: Arc::new(BaseUrls(parts.dialects.clone())),
+        backups: parts.backups.clone(),
         surroundings,
     })
 }
@@ -216,7 +218,7 @@ pub(crate) fn surroundings(config: &Config) -> Surroundings {
     }
 }
 
-/// The check of base URLs. The face reads them anew by itself when an issuer was changed.
+/// The check of base URLs. The face looks them up anew by itself when an issuer was changed.
 struct BaseUrls(Arc<DialectSet>);
 
 impl Routes for BaseUrls {

@@ -10,4 +10,4 @@ mod queries;
 mod sqlite;
 
 pub use postgres::{PostgresError, PostgresFailure, PostgresOptions, PostgresStore};
-pub use sqlite::{OpenError, OpenFailure, OpenOptions, SqliteStore};
+pub use sqlite::{BackupFacts, Lost, OpenError, OpenFailure, OpenOptions, RestoreError, Restoring, SqliteStore};

@@ -1,5 +1,6 @@
 //! The embedded store: SQLite, one writer that commits waiting steps together, readers beside it.
 
+mod backup;
 mod connection;
 mod job;
 pub(crate) mod migrate;
@@ -7,6 +8,7 @@ mod open;
 mod ports;
 mod queue;
 mod readers;
+mod restore;
 mod session;
 mod writer;
 
@@ -19,6 +21,7 @@ use std::{
 use ficha_core::ports::{BoxFuture, StoreError};
 use futures_util::FutureExt;
 pub use open::{OpenError, OpenFailure};
+pub use restore::{BackupFacts, Lost, RestoreError, Restoring};
 
 use self::{connection::Recipe, queue::Queue, readers::Readers, session::SqliteSession, writer::Writer};
 use crate::backend::Failure;

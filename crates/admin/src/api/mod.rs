@@ -2,6 +2,7 @@
 
 mod apis;
 mod apply;
+mod backup;
 mod clients;
 mod doctor;
 mod issuers;
@@ -21,6 +22,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 pub use apply::ApplyRequest;
+pub use backup::{BackupLine, BackupRequest};
 pub use keys::export::ExportRequest;
 pub use tokens::inspect::InspectRequest;
 pub use users::password::PasswordRequest;
@@ -80,6 +82,7 @@ pub fn router(operator: Arc<Operator>) -> Router {
         .nest("/v1/issuers/{issuer}", issuer)
         .route("/v1/tokens/inspect", post(tokens::inspect::inspect))
         .route("/v1/apply", post(apply::apply))
+        .route("/v1/backup", post(backup::backup))
         .route("/v1/doctor", get(doctor::doctor))
         .fallback(async || Failure::no_route(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Failure::no_route(StatusCode::METHOD_NOT_ALLOWED))

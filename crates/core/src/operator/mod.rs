@@ -4,6 +4,7 @@
 mod act;
 mod apis;
 mod apply;
+mod backup;
 mod check;
 mod clients;
 mod declaration;
@@ -14,10 +15,10 @@ mod issuers;
 mod keys;
 mod make_keys;
 mod merge;
-mod plan;
 mod pieces;
-mod sealing;
+mod plan;
 mod rivals;
+mod sealing;
 mod secret_text;
 mod secrets;
 pub(crate) mod slots;
@@ -28,6 +29,7 @@ mod users;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub use apis::{ApiDetails, ApiSummary};
+pub use backup::{Backup, Restored};
 pub use clients::{ClientDetails, ClientSummary, MAX_CONCURRENT, NewClient};
 pub use declaration::{
     At, Declaration, DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredPassword, DeclaredSecret, DeclaredUser,
@@ -36,15 +38,15 @@ pub use doctor::{Finding, Severity};
 pub use error::{OperatorError, Problem};
 pub use issuers::{IssuerDetails, IssuerSummary};
 pub use keys::{ExportedKey, KeyInfo, KeyScope, Withdrawn};
+pub use pieces::PIECE;
 pub use plan::{Effect, Plan, Step};
 pub use secret_text::is_generated;
-pub use pieces::PIECE;
 pub use secrets::{NewSecret, SecretInfo, SecretSource, ShownSecret};
 pub use spares::Spares;
 pub use tokens::{Ended, Inspection, Marking, RevokeById};
 pub use users::{NewUser, UserSummary};
 
-use crate::{Rules, master::MasterKeys, records::Issuer};
+use crate::{Rules, master::MasterKeys, ports::BackupStore, records::Issuer};
 
 /// Who administers, as the operating system told: `uid:0`; `ficha` for what runs by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,8 @@ pub struct Operator {
     pub spares: Spares,
     /// What finds issuers.
     pub routes: Arc<dyn Routes>,
+    /// What copies the store; `None` where its own tools do.
+    pub backups: Option<Arc<dyn BackupStore>>,
     /// For `doctor`.
     pub surroundings: Surroundings,
 }

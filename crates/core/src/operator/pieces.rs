@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::operator::{At, DeclaredClient};
 
-    fn client(id: String) -> DeclaredClient {
+    fn client(id: &str) -> DeclaredClient {
         DeclaredClient {
             at: At::default(),
             id: id.parse().unwrap(),
@@ -122,7 +122,7 @@ mod tests {
             max_revocations_per_client: 1,
             outage_grace: Seconds(0),
             apis: Vec::new(),
-            clients: (0..clients).map(|n| client(format!("app-{n}"))).collect(),
+            clients: (0..clients).map(|n| client(&format!("app-{n}"))).collect(),
             users: Vec::new(),
         }
     }
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_client_that_is_declared_twice_is_found_though_its_pieces_are_far_apart() {
         let mut issuer = issuer("a", 1000);
-        issuer.clients.push(client("app-3".to_owned()));
+        issuer.clients.push(client("app-3"));
         let problems = Declaration { issuers: vec![issuer] }.pieces().unwrap_err();
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].message, "the client app-3 is declared twice");

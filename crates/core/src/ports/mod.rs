@@ -1,6 +1,7 @@
 //! What the rules need from outside, as traits: time, chance, the store, the dialects. All of them are dyn-safe by boxed
 //! futures, so that the suite of the stores and the wiring take `&dyn`.
 
+mod backup;
 mod chance;
 mod clients;
 mod clock;
@@ -13,6 +14,7 @@ mod upkeep;
 
 use std::{future::Future, pin::Pin};
 
+pub use backup::{BackupError, BackupStore, Copied};
 pub use chance::Entropy;
 pub use clients::{ClientRow, ClientStore, IssuerRows, PLACES, PlaceRow, UserRow};
 pub use clock::Clock;

@@ -85,22 +85,51 @@ impl Server {
         self.ask::<Value>(Method::DELETE, path, Bytes::new()).await.map(drop)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T> {
-        let request = Request::builder().method(method).uri(path).header(header::HOST, "ficha");
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body))?;
-        let (status, body) = match self {
-            Self::Socket(socket) => over_socket(socket, request).await.context("the server did not answer")?,
-            Self::Local(router, actor) => {
-                let mut request = request;
-                request.extensions_mut().insert(actor.clone());
-                let Ok(response) = router.clone().oneshot(request).await;
-                (response.status(), response.into_body().collect().await?.to_bytes())
+    /// `POST path` with `body` in JSON; the answer comes in lines of JSON, each given to `line` until it has what it waits for.
+    pub(crate) async fn follow<L: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        mut line: impl FnMut(L) -> Option<Result<T>>,
+    ) -> Result<T> {
+        let (status, mut frames) = self.send(Method::POST, path, serde_json::to_vec(body)?.into()).await?;
+        if !status.is_success() {
+            return Err(refused(status, &frames.collect().await?.to_bytes()));
+        }
+        let mut text = Vec::new();
+        while let Some(frame) = frames.frame().await {
+            text.extend_from_slice(frame.context(NO_ANSWER)?.data_ref().map_or(&[][..], |data| data));
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let whole: Vec<u8> = text.drain(..=end).collect();
+                let read = serde_json::from_slice(&whole).context(ANOTHER_VERSION)?;
+                if let Some(end) = line(read) {
+                    return end;
+                }
             }
-        };
+        }
+        bail!("the server broke off")
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T> {
+        let (status, body) = self.send(method, path, body).await?;
+        let body = body.collect().await.context(NO_ANSWER)?.to_bytes();
         if status.is_success() {
-            return serde_json::from_slice(&body).context("the server's answer: is it of another version?");
+            return serde_json::from_slice(&body).context(ANOTHER_VERSION);
         }
         Err(refused(status, &body))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Body)> {
+        let request = Request::builder().method(method).uri(path).header(header::HOST, "ficha");
+        let mut request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body))?;
+        match self {
+            Self::Socket(socket) => over_socket(socket, request).await.context(NO_ANSWER),
+            Self::Local(router, actor) => {
+                request.extensions_mut().insert(actor.clone());
+                let Ok(response) = router.clone().oneshot(request).await;
+                Ok((response.status(), response.into_body()))
+            }
+        }
     }
 
     /// The issuer that is meant: the named one, the only one, or the only one that has `what`.
@@ -195,7 +224,7 @@ pub(crate) fn segment(name: &str) -> String {
 }
 
 /// The data folder, and the configuration that names it.
-fn place(global: &Global) -> Result<(PathBuf, Option<PathBuf>)> {
+pub(crate) fn place(global: &Global) -> Result<(PathBuf, Option<PathBuf>)> {
     if let Some(data) = &global.data {
         return Ok((data.clone(), global.config.clone()));
     }
@@ -208,22 +237,18 @@ fn place(global: &Global) -> Result<(PathBuf, Option<PathBuf>)> {
 }
 
 /// The user that we run as.
-fn ourselves() -> Result<Actor> {
+pub(crate) fn ourselves() -> Result<Actor> {
     let (one_end, _) = UnixStream::pair()?;
     Ok(Actor::uid(one_end.peer_cred()?.uid()))
 }
 
-async fn over_socket(socket: &Path, request: Request<Body>) -> Result<(StatusCode, Bytes)> {
+async fn over_socket(socket: &Path, request: Request<Body>) -> Result<(StatusCode, Body)> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
+    // What the connection has to say is said by the answer, or by its breaking off.
+    tokio::spawn(connection);
     let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    drop(sender);
-    // What the connection has to say is said by the answer, which came whole.
-    let _ = connection.await;
-    Ok((status, body))
+    Ok((response.status(), Body::new(response.into_body())))
 }
 
 /// What the server would not do.

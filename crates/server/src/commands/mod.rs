@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod apply;
 mod ask;
+pub(crate) mod backup;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod dialect;
@@ -12,6 +13,8 @@ mod input;
 pub(crate) mod issuer;
 pub(crate) mod key;
 mod output;
+mod progress;
+pub(crate) mod restore;
 mod secret;
 pub(crate) mod token;
 pub(crate) mod user;
@@ -27,6 +30,8 @@ use crate::cli::{Global, Manage};
 pub(crate) async fn run(command: Manage, global: &Global) -> Result<()> {
     match command {
         Manage::Apply(args) => apply::run(args, global).await,
+        Manage::Backup(args) => backup::run(args, global).await,
+        Manage::Restore(args) => restore::run(args, global).await,
         Manage::Issuer(command) => issuer::run(command, global).await,
         Manage::Api(command) => api::run(command, global).await,
         Manage::Client(command) => client::run(command, global).await,

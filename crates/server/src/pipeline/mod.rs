@@ -108,6 +108,7 @@ impl Bench {
             masters,
             spares: Spares::none(),
             routes: Arc::new(NoRoutes),
+            backups: None,
             surroundings: Surroundings::default(),
         };
         Self { operator, clock, faults, store, _data: data }

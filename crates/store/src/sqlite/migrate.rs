@@ -22,11 +22,7 @@ struct Found {
 
 /// Brings the tables up to date.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenFailure> {
-    let found = Found {
-        application: number(connection, "PRAGMA application_id")?,
-        version: number(connection, "PRAGMA user_version")?,
-        objects: number(connection, "SELECT count(*) FROM sqlite_schema")?,
-    };
+    let found = found(connection)?;
     if found.application != APPLICATION && (found.application != 0 || found.version != 0 || found.objects != 0) {
         return Err(OpenFailure::NotOurs);
     }
@@ -41,6 +37,46 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenFailure> {
         run(connection, migration)?;
     }
     Ok(())
+}
+
+/// Fails unless the tables are there, as this binary or the one before it made them.
+pub(super) fn check(connection: &Connection) -> Result<(), OpenFailure> {
+    let found = found(connection)?;
+    if found.application != APPLICATION || found.version < 1 {
+        return Err(OpenFailure::NotOurs);
+    }
+    let known = MIGRATIONS.last().map_or(0, |last| last.number);
+    if found.version > known {
+        return Err(OpenFailure::Newer { found: found.version, known });
+    }
+    check_done(connection, found.version)
+}
+
+/// The first table, index, view or trigger that the migrations did not make, or made otherwise.
+pub(super) fn foreign(connection: &Connection) -> Result<Option<String>, OpenFailure> {
+    let version = found(connection)?.version;
+    let mut own = Connection::open_in_memory()?;
+    for migration in MIGRATIONS.iter().filter(|m| m.number <= version) {
+        run(&mut own, migration)?;
+    }
+    let (there, own) = (objects(connection)?, objects(&own)?);
+    let differs = there.iter().find(|object| !own.contains(object)).or_else(|| own.iter().find(|o| !there.contains(o)));
+    Ok(differs.map(|(kind, name, _)| format!("the {kind} {name}")))
+}
+
+/// Kind, name and text of everything that the database defines.
+fn objects(connection: &Connection) -> Result<Vec<(String, String, Option<String>)>, OpenFailure> {
+    let mut query = connection.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn found(connection: &Connection) -> Result<Found, OpenFailure> {
+    Ok(Found {
+        application: number(connection, "PRAGMA application_id")?,
+        version: number(connection, "PRAGMA user_version")?,
+        objects: number(connection, "SELECT count(*) FROM sqlite_schema")?,
+    })
 }
 
 /// Fails when what was done is not what this binary would have done.

@@ -101,18 +101,23 @@ impl From<rusqlite::Error> for OpenFailure {
     }
 }
 
-/// Makes the folder (0700) and the file (0600) where they are missing, and takes the lock that keeps others out.
-pub(super) fn lock(path: &Path) -> Result<File, OpenFailure> {
+/// Makes the folder (0700) where it is missing, and takes the lock that keeps others out.
+pub(super) fn lock_alone(path: &Path) -> Result<File, OpenFailure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| place(folder, e))?;
     }
     let lock_path = beside(path, ".lock");
     let lock = file(&lock_path)?;
     match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenFailure::Held(lock_path.display().to_string())),
-        Err(TryLockError::Error(source)) => return Err(place(&lock_path, source)),
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenFailure::Held(lock_path.display().to_string())),
+        Err(TryLockError::Error(source)) => Err(place(&lock_path, source)),
     }
+}
+
+/// As [`lock_alone`], and makes the file (0600) where it is missing.
+pub(super) fn lock(path: &Path) -> Result<File, OpenFailure> {
+    let lock = lock_alone(path)?;
     // SQLite would open what it may not write for reading alone, and say so at the first write; and for the
     // superuser the system does not mind.
     let database = file(path)?;

@@ -65,6 +65,7 @@ impl Bench {
             masters,
             spares: Spares::none(),
             routes: Arc::new(NoRoutes),
+            backups: None,
             surroundings: Surroundings::default(),
         };
         Self { operator, clock, _data: data }

@@ -1,0 +1,124 @@
+//! A copy of the database as of one moment, made while others write.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use ficha_core::ports::{BackupError, BackupStore, BoxFuture, Copied};
+use ficha_types::UnixSeconds;
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
+
+use super::{
+    SqliteStore,
+    connection::{Recipe, beside},
+};
+
+/// Pages that are copied before it is told how far it is.
+const PAGES: i32 = 1024;
+
+/// The note in a backup that says when it was made.
+pub(super) const BACKUP_AT: &str = "backup_at";
+
+impl BackupStore for SqliteStore {
+    fn backup<'a>(
+        &'a self,
+        file: &'a Path,
+        now: UnixSeconds,
+        copied: Copied,
+    ) -> BoxFuture<'a, Result<u64, BackupError>> {
+        let (recipe, file) = (Recipe { path: self.path.clone(), max_pages: None, log_bound: 0 }, file.to_owned());
+        Box::pin(async move {
+            let copying = tokio::task::spawn_blocking(move || copy(&recipe, &file, now, &copied));
+            copying.await.unwrap_or_else(|e| Err(BackupError::Store(e.to_string())))
+        })
+    }
+}
+
+/// A file that goes when it is not finished.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            // What was not made is not there.
+            let _ = fs::remove_file(beside(&self.0, suffix));
+        }
+    }
+}
+
+fn copy(recipe: &Recipe, file: &Path, now: UnixSeconds, copied: &Copied) -> Result<u64, BackupError> {
+    let failed = |why: io::Error| BackupError::File { file: file.display().to_string(), why: why.to_string() };
+    if fs::symlink_metadata(file).is_ok() {
+        return Err(BackupError::Exists(file.display().to_string()));
+    }
+    let part = beside(file, ".part");
+    File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(failed)?;
+    let part = Unfinished(part);
+    pages(recipe, &part.0, copied)?;
+    finish(&part.0, now).map_err(|e| BackupError::Store(e.to_string()))?;
+    let whole = File::open(&part.0).map_err(failed)?;
+    whole.sync_all().map_err(failed)?;
+    // A name that somebody else gave meanwhile is not taken away.
+    fs::hard_link(&part.0, file).map_err(|why| {
+        if why.kind() == io::ErrorKind::AlreadyExists {
+            BackupError::Exists(file.display().to_string())
+        } else {
+            failed(why)
+        }
+    })?;
+    drop(part);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(whole.metadata().map_err(failed)?.len())
+}
+
+/// Copies every page. The reading transaction shows one moment from the first page to the last, so that writers don't make it
+/// begin anew.
+fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<(), BackupError> {
+    let failed = |why: rusqlite::Error| BackupError::Store(why.to_string());
+    let source = recipe.reader().map_err(failed)?;
+    source.control("BEGIN").map_err(failed)?;
+    source.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
+    let mut target = open(part).map_err(failed)?;
+    let copying = Backup::new(&source.connection, &mut target).map_err(failed)?;
+    loop {
+        let step = copying.step(PAGES).map_err(failed)?;
+        let progress = copying.progress();
+        let number = |n| u64::try_from(n).unwrap_or_default();
+        if !copied(number(progress.pagecount - progress.remaining), number(progress.pagecount)) {
+            return Err(BackupError::Stopped);
+        }
+        if step == StepResult::Done {
+            return Ok(());
+        }
+        if step != StepResult::More {
+            // Nobody else has either of the two: what it waits for will not come.
+            return Err(BackupError::Store("a page can't be copied: it is locked".to_owned()));
+        }
+    }
+}
+
+/// Makes one file of it that needs no other beside it, and says when it was made.
+fn finish(part: &Path, now: UnixSeconds) -> Result<(), rusqlite::Error> {
+    let target = open(part)?;
+    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    target.execute(
+        "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (BACKUP_AT, now.0.to_string()),
+    )?;
+    target.close().map_err(|(_, error)| error)
+}
+
+fn open(part: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection =
+        Connection::open_with_flags(part, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // It is synced once, at the end.
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")?;
+    Ok(connection)
+}
