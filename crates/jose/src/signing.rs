@@ -109,6 +109,19 @@ impl SigningKey {
         Ok(Self { private, verifying: VerifyingKey::from_jwk(&public)?, public: Some(public) })
     }
 
+    /// The Ed25519 key of a seed (RFC 8032 §5.1.5): the same one each time.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`] when the library could not make it.
+    pub fn ed25519_from_seed(seed: &[u8; 32]) -> Result<Self, KeyError> {
+        const FAILED: KeyError = KeyError::Library("making a key of a seed");
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| FAILED)?;
+        let x = pair.public_key().as_ref().try_into().map_err(|_| FAILED)?;
+        let public = Jwk::new(Material::Ed25519 { x }, Algorithm::EdDsa);
+        let verifying = VerifyingKey::from_jwk(&public)?;
+        Ok(Self { private: Private::Ed25519(pair), verifying, public: Some(public) })
+    }
+
     /// The one algorithm of this key.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
@@ -264,6 +277,19 @@ pub(crate) mod tests {
             assert!(SigningKey::from_private(key.algorithm(), b"").is_err());
         }
         assert_eq!(SigningKey::from_private(Algorithm::Hs256, &[1; 31]).unwrap_err(), KeyError::SecretLength(31));
+    }
+
+    #[test]
+    fn a_seed_makes_the_key_of_rfc_8037() {
+        // RFC 8037 A.1 and A.2: nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A.
+        let seed = [
+            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+            0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        ];
+        let key = SigningKey::ed25519_from_seed(&seed).unwrap();
+        let jwk = serde_json::to_string(&key.public_jwk("k").unwrap()).unwrap();
+        assert!(jwk.contains("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), "{jwk}");
+        assert!(key.verifying().verify(b"message", &key.sign(b"message").unwrap()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Making keys: the four symmetric ones of an issuer, and those that sign. Never within a token request.
+//! Making keys: the five of an issuer that the master key seals, and those that sign. Never within a token request.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_jose::SigningKey;

@@ -46,8 +46,13 @@ impl KeyRow {
     /// Whether it signs refresh tokens: such a key is never published.
     #[must_use]
     pub fn is_for_refresh(&self) -> bool {
-        self.kid.as_str().ends_with("/refresh")
+        is_for_refresh(&self.kid)
     }
+}
+
+/// Whether that is the id of a key that signs refresh tokens.
+pub(crate) fn is_for_refresh(kid: &Kid) -> bool {
+    kid.as_str().ends_with("/refresh")
 }
 
 impl fmt::Debug for KeyRow {
@@ -72,11 +77,14 @@ pub enum SealingPurpose {
     LiveTokens,
     /// Sealing of the private signing keys.
     SigningKeys,
+    /// The seed of the Ed25519 key that signs the revocation feed.
+    Feed,
 }
 
 impl SealingPurpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 4] = [Self::SecretDigests, Self::RefreshTokens, Self::LiveTokens, Self::SigningKeys];
+    pub const ALL: [Self; 5] =
+        [Self::SecretDigests, Self::RefreshTokens, Self::LiveTokens, Self::SigningKeys, Self::Feed];
 
     /// The word in the store and in the associated data.
     #[must_use]
@@ -86,6 +94,7 @@ impl SealingPurpose {
             Self::RefreshTokens => "refresh_tokens",
             Self::LiveTokens => "live_tokens",
             Self::SigningKeys => "signing_keys",
+            Self::Feed => "feed",
         }
     }
 }

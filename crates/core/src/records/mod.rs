@@ -14,6 +14,7 @@ pub use api::{Api, TokenFormat};
 pub use audit::AuditEntry;
 pub use client::{Client, Status};
 pub use issuer::{Issuer, Place};
+pub(crate) use key::is_for_refresh;
 pub use key::{KeyRow, KeyState, SealedKey, SealingPurpose};
 pub use mark::{Mark, Marked};
 pub use stored_secret::{SecretOrigin, StoredSecret};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ficha_jose::{HmacKey, SealingKey, SigningKey};
+use ficha_jose::{HmacKey, JwkSet, SealingKey, SigningKey};
 use ficha_types::{ApiName, Audience, IssuerName, UnixSeconds};
 
-use super::{KeyRing, LoadedKey};
+use super::{FeedKey, KeyRing, LoadedKey};
 use crate::{
     master::{MasterError, MasterKeys},
     ports::IssuerRows,
@@ -41,6 +41,7 @@ pub struct IssuerView {
     secret_digests: HmacKey,
     refresh_sealing: Vec<(u16, SealingKey)>,
     live_sealing: Vec<(u16, SealingKey)>,
+    feed: Vec<FeedKey>,
 }
 
 impl IssuerView {
@@ -63,6 +64,10 @@ impl IssuerView {
         let (_, _, digests) =
             of(SealingPurpose::SecretDigests).next().ok_or_else(|| missing(SealingPurpose::SecretDigests))?;
         let signing_sealing = sealing(SealingPurpose::SigningKeys);
+        let mut feed = Vec::new();
+        for (_, _, seed) in of(SealingPurpose::Feed) {
+            feed.push(FeedKey::new(seed).map_err(|e| broken(format!("its key for the feed: {e}")))?);
+        }
         let mut keys = Vec::new();
         for row in rows.keys {
             let private = open_signing_key(&name, &signing_sealing, &row)
@@ -81,6 +86,7 @@ impl IssuerView {
             secret_digests: HmacKey::new(&**digests),
             refresh_sealing: sealing(SealingPurpose::RefreshTokens),
             live_sealing: sealing(SealingPurpose::LiveTokens),
+            feed,
             issuer: rows.issuer,
         })
     }
@@ -129,6 +135,18 @@ impl IssuerView {
     /// The newest key for live tokens, with its number.
     pub(crate) fn live_sealer(&self) -> Option<&(u16, SealingKey)> {
         self.live_sealing.first()
+    }
+
+    /// The key that signs the revocation feed, the newest one; none where it was not needed yet.
+    #[must_use]
+    pub fn feed_key(&self) -> Option<&FeedKey> {
+        self.feed.first()
+    }
+
+    /// The keys that may have signed the revocation feed, for those who follow it.
+    #[must_use]
+    pub fn feed_keys(&self) -> JwkSet {
+        JwkSet::new(self.feed.iter().filter_map(|key| key.signing.public_jwk(&key.kid)).collect())
     }
 
     /// The key for live tokens of that number.

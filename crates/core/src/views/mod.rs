@@ -2,12 +2,14 @@
 //! moment and never altered, but for what it remembers of its own use.
 
 mod client;
+mod feed_key;
 mod issuer;
 mod keys;
 mod node;
 
 pub use client::{ClientView, UserView};
 pub(crate) use client::{LiveEntry, UnderWay};
+pub use feed_key::FeedKey;
 pub use issuer::{IssuerView, ViewError};
 pub(crate) use issuer::{open_signing_key, seal_signing_key, secret_digest};
 pub use keys::{KeyRing, LoadedKey};

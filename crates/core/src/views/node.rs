@@ -161,6 +161,11 @@ impl Node {
         }
     }
 
+    /// The master keys, to seal a key that is made where one was missing.
+    pub(crate) fn masters(&self) -> &MasterKeys {
+        &self.masters
+    }
+
     /// The issuer's place in memory, made when there is none. Only for issuers that exist: places stay.
     #[must_use]
     pub fn slot(&self, name: &IssuerName) -> Arc<IssuerSlot> {

@@ -80,7 +80,7 @@ async fn an_issuer_is_made_with_the_keys_that_its_dialect_and_its_apis_need() {
         let text = if dialect == "pomelo" { acme(dialect) } else { text };
         bench.apply(&text).await.unwrap();
         let rows = bench.rules().clients.issuer(&issuer()).await.unwrap().unwrap();
-        assert_eq!((rows.keys.len(), rows.sealing.len()), (keys, 4), "{dialect}");
+        assert_eq!((rows.keys.len(), rows.sealing.len()), (keys, 5), "{dialect}");
         assert!(rows.keys.iter().all(|key| key.state == KeyState::Active && key.since == NOON));
         assert_eq!(bench.place().await.issuer.keys.published().keys().len(), published, "{dialect}");
         if dialect == "deyel" {
