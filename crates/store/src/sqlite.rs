@@ -10,6 +10,7 @@ mod queue;
 mod readers;
 mod restore;
 mod session;
+mod standing;
 mod writer;
 
 use std::{

@@ -8,6 +8,7 @@ mod clock;
 mod dialects;
 mod feed;
 mod operator;
+mod standing;
 mod store_error;
 mod tokens;
 mod upkeep;
@@ -21,6 +22,7 @@ pub use clock::Clock;
 pub use dialects::{Dialect, Dialects, ReadFacts, TokenFacts};
 pub use feed::{Beat, ChangeRow, Confirmation, Counters, Fact, FeedStore, LIVE_FOR, Lease, Place};
 pub use operator::{Commit, Edit, Expect, OperatorStore, Page};
+pub use standing::{Against, StandingPage, StandingPlace, StandingStore, Standings};
 pub use store_error::StoreError;
 pub use tokens::{
     FamilyUse, Kept, LiveKey, LiveOffer, LiveRow, MAX_LIVE, MarkSet, Revocation, Standing, TokenRevoked, TokenStore,

@@ -12,5 +12,6 @@ mod names;
 pub(crate) mod operator;
 pub(crate) mod purge;
 pub(crate) mod revocations;
+pub(crate) mod standing;
 pub(crate) mod tokens;
 pub(crate) mod users;

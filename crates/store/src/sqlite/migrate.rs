@@ -11,6 +11,7 @@ const APPLICATION: i64 = 0x6669_6368;
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "tables", text: include_str!("../../migrations/sqlite/0001_tables.sql") },
     Migration { number: 2, name: "cluster", text: include_str!("../../migrations/sqlite/0002_cluster.sql") },
+    Migration { number: 3, name: "feed", text: include_str!("../../migrations/sqlite/0003_feed.sql") },
 ];
 
 /// What the file says of itself.

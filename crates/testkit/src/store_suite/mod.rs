@@ -9,16 +9,17 @@ pub mod races;
 pub mod records;
 pub mod revocations;
 pub mod samples;
+pub mod standing;
 pub mod upkeep;
 
 use std::collections::BTreeSet;
 
-use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, TokenStore, UpkeepStore};
+use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, StandingStore, TokenStore, UpkeepStore};
 
 /// Every storage port.
-pub trait Store: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore {}
+pub trait Store: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore + StandingStore {}
 
-impl<T: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore> Store for T {}
+impl<T: ClientStore + TokenStore + OperatorStore + UpkeepStore + FeedStore + StandingStore> Store for T {}
 
 /// Makes a test of each listed case. `$empty` is an `async fn` that answers an empty store and what must live as long.
 ///
@@ -53,6 +54,7 @@ pub fn assert_complete(listed: &[&str]) {
         ("races", include_str!("races.rs")),
         ("records", include_str!("records.rs")),
         ("revocations", include_str!("revocations.rs")),
+        ("standing", include_str!("standing.rs")),
         ("upkeep", include_str!("upkeep.rs")),
     ];
     let cases: BTreeSet<String> = sources
