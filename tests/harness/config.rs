@@ -30,7 +30,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// HTTPS, plain HTTP and the operations port at an address of its own; a certificate for `localhost`; a new master key.
+    /// HTTPS, plain HTTP and the operations port at an address of its own; a certificate for `localhost` and that address; a new master key.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Self {
@@ -40,7 +40,9 @@ impl Config {
             certificates: vec!["server"],
             folder,
         };
-        config.authority.issue(&["localhost"]).write(config.folder.path(), "server");
+        // By its address too: programs find it without a name.
+        let address = config.places.https.ip().to_string();
+        config.authority.issue(&["localhost", &address]).write(config.folder.path(), "server");
         config.write_master("master.key", &master_key());
         config
     }

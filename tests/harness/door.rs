@@ -118,14 +118,7 @@ impl Connection {
     /// # Errors
     /// When the connection ends before the answer does.
     pub fn read_answer(&mut self, head: bool) -> std::io::Result<Answer> {
-        let mut read = Vec::new();
-        while !read.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.0.read_exact(&mut byte)?;
-            read.extend(byte);
-        }
-        let text = String::from_utf8(read).map_err(std::io::Error::other)?;
-        let mut answer = Answer::of_head(&text);
+        let mut answer = self.read_head()?;
         if head || answer.status == 100 {
             return Ok(answer);
         }
@@ -145,6 +138,40 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Reads the head of an answer alone: what follows is read chunk by chunk.
+    ///
+    /// # Errors
+    /// When the connection ends before the head does.
+    pub fn read_head(&mut self) -> std::io::Result<Answer> {
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            read.extend(byte);
+        }
+        let text = String::from_utf8(read).map_err(std::io::Error::other)?;
+        Ok(Answer::of_head(&text))
+    }
+
+    /// Reads the next chunk of an answer that has no length; empty: it was the last.
+    ///
+    /// # Errors
+    /// When the connection ends before the chunk does.
+    pub fn read_chunk(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte)?;
+            line.extend(byte);
+        }
+        let size = std::str::from_utf8(&line).map_err(std::io::Error::other)?.trim();
+        let size = usize::from_str_radix(size, 16).map_err(std::io::Error::other)?;
+        let mut chunk = vec![0; size + 2];
+        self.0.read_exact(&mut chunk)?;
+        chunk.truncate(size);
+        Ok(chunk)
+    }
+
     /// Reads to the end: what came, and whether it ended in good order.
     pub fn read_to_end(&mut self) -> (Vec<u8>, bool) {
         let mut rest = Vec::new();
@@ -155,20 +182,11 @@ impl Connection {
     fn chunks(&mut self) -> std::io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let mut line = Vec::new();
-            while !line.ends_with(b"\r\n") {
-                let mut byte = [0];
-                self.0.read_exact(&mut byte)?;
-                line.extend(byte);
-            }
-            let size = std::str::from_utf8(&line).map_err(std::io::Error::other)?.trim();
-            let size = usize::from_str_radix(size, 16).map_err(std::io::Error::other)?;
-            let mut chunk = vec![0; size + 2];
-            self.0.read_exact(&mut chunk)?;
-            if size == 0 {
+            let chunk = self.read_chunk()?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
-            body.extend(&chunk[..size]);
+            body.extend(chunk);
         }
     }
 }
@@ -283,6 +301,14 @@ impl Call {
     #[track_caller]
     pub fn send(&self) -> Answer {
         self.door.send(&self.bytes())
+    }
+
+    /// Sends it over a connection that is kept, for an answer that goes on.
+    #[track_caller]
+    pub fn open(&self) -> Connection {
+        let mut connection = self.door.connect();
+        connection.write(&self.bytes()).unwrap();
+        connection
     }
 
     /// Sends it to a server that may go away meanwhile.

@@ -10,6 +10,7 @@ mod not_before;
 mod password;
 mod refresh_token;
 mod reuse;
+mod revocations;
 mod revoke;
 mod routes;
 mod scope;

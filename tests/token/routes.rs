@@ -87,6 +87,8 @@ fn metadata_is_at_both_places_and_names_the_canonical_urls_whatever_was_asked() 
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_feed_endpoint": format!("{iss}/oauth/revocations"),
+        "revocation_feed_jwks_uri": format!("{iss}/oauth/revocations/jwks.json"),
     });
     for door in [world.server.https(), world.server.http()] {
         for path in ["/.well-known/oauth-authorization-server/std", "/std/.well-known/oauth-authorization-server"] {

@@ -26,6 +26,10 @@ audience = "https://reports.example"
 scopes = ["reports:read"]
 secrets = ["sha256:{reports}"]
 [[issuer.api]]
+name = "events"
+audience = "https://events.example"
+scopes = ["ficha:revocations"]
+[[issuer.api]]
 name = "rs"
 audience = "https://rs.example"
 scopes = ["x"]

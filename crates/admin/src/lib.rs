@@ -9,6 +9,6 @@ mod extract;
 mod failure;
 
 pub use api::{
-    ApplyRequest, BackupLine, BackupRequest, ExportRequest, InspectRequest, KeepTokens, Marked, PasswordRequest, router,
+    ApplyRequest, BackupLine, BackupRequest, ExportRequest, InspectRequest, KeepTokens, PasswordRequest, router,
 };
 pub use failure::{ErrorBody, Failure};

@@ -14,6 +14,7 @@ pub mod ports;
 pub mod profile;
 pub mod records;
 mod refusal;
+pub mod revocation_feed;
 mod rules;
 mod secret_use;
 pub mod signer;

@@ -10,8 +10,8 @@ use crate::{
     outage::Outage,
     passwords::Passwords,
     ports::{
-        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StoreError, TokenStore,
-        UpkeepStore, UserRow,
+        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, FeedStore, OperatorStore, StandingStore,
+        StoreError, TokenStore, UpkeepStore, UserRow,
     },
     records::{AuditEntry, PasswordHash, User},
     refusal::Refusal,
@@ -39,6 +39,8 @@ pub struct Rules {
     pub upkeep: Arc<dyn UpkeepStore>,
     /// The place of this node in the feed of changes.
     pub feed: Feed,
+    /// What stands against tokens.
+    pub standing: Arc<dyn StandingStore>,
     /// How tokens look.
     pub dialects: Arc<dyn Dialects>,
     /// Signing.

@@ -15,6 +15,7 @@ use axum::{
 use bytes::Bytes;
 use ficha_core::{
     Malformed, Refusal, Rules,
+    revocation_feed::{FeedLimits, Feeds},
     token::Caller,
     views::{IssuerSlot, Place},
 };
@@ -30,7 +31,7 @@ use hyper::body::Body as HttpBody;
 
 use crate::{
     dialect::{Answer, Asked, Compiled, DialectSet, Endpoint},
-    endpoints::{Told, introspect, jwks, metadata, revoke, token, vendor_revoke},
+    endpoints::{Told, introspect, jwks, metadata, revocations, revoke, token, vendor_revoke},
     sites::{Found, Site, Sites},
 };
 
@@ -43,11 +44,18 @@ pub struct FaceOptions {
     pub body: BodyLimits,
     /// Base URLs that are remembered; others are looked up when they come.
     pub places: usize,
+    /// The bounds of the revocation feed.
+    pub feed: FeedLimits,
 }
 
 impl Default for FaceOptions {
     fn default() -> Self {
-        Self { proxies: TrustedProxies::default(), body: BodyLimits::default(), places: 65_536 }
+        Self {
+            proxies: TrustedProxies::default(),
+            body: BodyLimits::default(),
+            places: 65_536,
+            feed: FeedLimits::default(),
+        }
     }
 }
 
@@ -59,6 +67,7 @@ struct Inner {
     rules: Arc<Rules>,
     dialects: Arc<DialectSet>,
     options: FaceOptions,
+    feeds: Arc<Feeds>,
     sites: Sites,
 }
 
@@ -93,13 +102,19 @@ impl Face {
     #[must_use]
     pub fn new(rules: Arc<Rules>, dialects: Arc<DialectSet>, options: FaceOptions) -> Self {
         let sites = Sites::new(options.places);
-        Self(Arc::new(Inner { rules, dialects, options, sites }))
+        let feeds = Feeds::new(rules.clone(), options.feed, revocations::render);
+        Self(Arc::new(Inner { rules, dialects, options, feeds, sites }))
     }
 
     /// Base URLs that are remembered.
     #[must_use]
     pub fn places(&self) -> usize {
         self.0.sites.len()
+    }
+
+    /// Ends every stream of the revocation feed and begins no other: they would hold up a node that goes down.
+    pub async fn close_feeds(&self) {
+        self.0.feeds.close().await;
     }
 
     /// Answers a request.
@@ -199,6 +214,11 @@ impl Inner {
             Endpoint::Introspect => introspect::introspect(&call).await,
             Endpoint::Jwks => jwks::jwks(&call),
             Endpoint::Metadata => metadata::metadata(&call),
+            Endpoint::FeedJwks => revocations::keys(&call).await,
+            Endpoint::Feed => {
+                let (response, told) = revocations::follow(&self.feeds, &call).await;
+                return done(response, label, told, Some(site));
+            }
         };
         done(response(answer), label, told, Some(site))
     }
@@ -216,15 +236,18 @@ fn admitted(site: &Site, origin: &Origin, (endpoint, method): (Endpoint, &Method
         {
             Err(Refusal::Method("POST"))
         }
-        Endpoint::Jwks | Endpoint::Metadata if method != Method::GET && method != Method::HEAD => {
+        Endpoint::Jwks | Endpoint::Metadata | Endpoint::FeedJwks if method != Method::GET && method != Method::HEAD => {
             Err(Refusal::Method("GET, HEAD"))
         }
+        Endpoint::Feed if method != Method::GET => Err(Refusal::Method("GET")),
         Endpoint::Token
         | Endpoint::VendorRevoke
         | Endpoint::Revoke
         | Endpoint::Introspect
         | Endpoint::Jwks
-        | Endpoint::Metadata => Ok(()),
+        | Endpoint::Metadata
+        | Endpoint::Feed
+        | Endpoint::FeedJwks => Ok(()),
     }
 }
 
@@ -235,6 +258,7 @@ fn label(endpoint: Endpoint) -> EndpointLabel {
         Endpoint::Introspect => EndpointLabel::Introspect,
         Endpoint::Jwks => EndpointLabel::Jwks,
         Endpoint::Metadata => EndpointLabel::Metadata,
+        Endpoint::Feed | Endpoint::FeedJwks => EndpointLabel::Feed,
     }
 }
 
@@ -254,7 +278,7 @@ fn plain(refusal: &Refusal, endpoint: EndpointLabel) -> Done {
     done((status, headers, body).into_response(), endpoint, Told::refused(refusal), None)
 }
 
-fn response(answer: Answer) -> Response {
+pub(crate) fn response(answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -284,6 +308,7 @@ fn log(line: &AccessLine<'_>, done: &Done) {
         Told::Revoked { client, what } => {
             ficha_web::access!(*line, issuer, client.id = client.as_str(), revoked = what.as_str());
         }
+        Told::Follows { api, from } => ficha_web::access!(*line, issuer, api = api.as_str(), follows_from = *from),
         Told::Introspected { api, active } => ficha_web::access!(*line, issuer, api = api.as_str(), active),
     }
 }

@@ -90,6 +90,7 @@ pub(crate) async fn run(
     }
     tracing::info!(drain_s = plan.drain.as_secs(), "going down: unready now, what was begun is finished");
     ready.go();
+    face.close_feeds().await;
     if !wind_down(&shutdown, &servings, plan.drain, plan.finish).await {
         tracing::warn!("some requests took too long and were dropped");
     }

@@ -4,7 +4,7 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use ficha_config::{Config, LogFormat};
-use ficha_core::views::CacheSizes;
+use ficha_core::{revocation_feed::FeedLimits, views::CacheSizes};
 use ficha_gate::{Check, Gate, OwnIssuer, Rulebook, rules::Tokens};
 use ficha_oauth::FaceOptions;
 use ficha_store::OpenOptions;
@@ -80,7 +80,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         others: Vec::new(),
         certificates,
         reload: config.tls.reload_s,
-        face: FaceOptions { proxies, body: body(&config.limits), places: config.limits.cached_places },
+        face: FaceOptions {
+            proxies,
+            body: body(&config.limits),
+            places: config.limits.cached_places,
+            feed: feed(&config.limits),
+        },
         drain: config.listen.drain_s,
         finish: config.listen.shutdown_s,
         admin: ficha_admin::router(wire::operator(&parts, wire::surroundings(&config))),
@@ -154,6 +159,10 @@ fn certificates(config: &Config) -> Result<Option<Arc<CertStore>>> {
 
 fn body(limits: &ficha_config::Limits) -> BodyLimits {
     BodyLimits { bytes: limits.body_bytes, within: limits.body_timeout_s, ..BodyLimits::default() }
+}
+
+fn feed(limits: &ficha_config::Limits) -> FeedLimits {
+    FeedLimits { followers: limits.feed_followers, followers_per_api: limits.feed_followers_per_api }
 }
 
 fn limits(limits: &ficha_config::Limits) -> Limits {

@@ -199,7 +199,7 @@ async fn rotate(rules: Arc<Rules>, stop: CancellationToken) {
 }
 
 fn gauges(rules: &Rules, face: &Face) {
-    metrics().feed_lag.set((), rules.feed.lag().unwrap_or_default().as_secs_f64());
+    metrics().changes_lag.set((), rules.feed.lag().unwrap_or_default().as_secs_f64());
     metrics().clock_off.set((), rules.feed.clock_off().as_secs_f64());
     metrics().nodes.set_count((), rules.feed.live());
     metrics().outage.set((), if rules.feed.is_away() { 1.0 } else { 0.0 });

@@ -104,6 +104,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
         operator: store.clone(),
         upkeep: store.clone(),
         feed,
+        standing: store.clone(),
         dialects: dialects.clone(),
         signer: Signer::new(sizes.signing.0, sizes.signing.1),
         passwords: Passwords::new(sizes.hashing.0, sizes.hashing.1),

@@ -111,6 +111,7 @@ labels! {
         Jwks = "jwks",
         Metadata = "metadata",
         Verify = "verify",
+        Feed = "feed",
         Other = "other",
     }
     /// What a proxy was answered that asked whether a request may pass.
@@ -140,6 +141,16 @@ labels! {
         Idle = "idle",
         Stalled = "stalled",
         RequestTimeout = "request_timeout",
+    }
+    /// What was said on the revocation feed.
+    FeedEvent("kind") { Snapshot = "snapshot", Batch = "batch", Heartbeat = "heartbeat" }
+    /// Why a follower's stream was ended from here.
+    FollowerCut("reason") {
+        Slow = "slow",
+        NoLongerAllowed = "no_longer_allowed",
+        ApiGone = "api_gone",
+        Stale = "stale",
+        GoingDown = "going_down",
     }
     /// How something that either works or doesn't ended.
     Success("outcome") { Ok = "ok", Failed = "failed" }
@@ -181,6 +192,14 @@ metrics! {
     introspections: Counter<Introspection>, "ficha_introspections_total", Count;
     /// Questions of proxies answered: whether a request may pass.
     gate_answers: Counter<GateAnswer>, "ficha_gate_answers_total", Count;
+    /// Followers of the revocation feed now.
+    feed_followers: Gauge, "ficha_feed_followers", Count;
+    /// Events signed for the revocation feed, one for all followers of an API.
+    feed_events: Counter<FeedEvent>, "ficha_feed_events_total", Count;
+    /// Seconds from an event's being signed to a follower's stream taking it.
+    feed_lag: Histogram, "ficha_feed_lag_seconds", Seconds;
+    /// Followers whose streams were ended from here.
+    feed_cut: Counter<FollowerCut>, "ficha_feed_cut_total", Count;
     /// Client authentications that failed, by method.
     client_auth_failures: Counter<ClientAuth>, "ficha_client_auth_failures_total", Count;
     /// Requests refused or slowed because there were too many.
@@ -220,7 +239,7 @@ metrics! {
     rows_purged: Counter<Table>, "ficha_rows_purged_total", Count;
 
     /// Seconds since this node last confirmed its place in the feed of changes; 0 for the only node.
-    feed_lag: Gauge, "ficha_feed_lag_seconds", Seconds;
+    changes_lag: Gauge, "ficha_changes_lag_seconds", Seconds;
     /// Seconds that this node's clock is from the database's, at least.
     clock_off: Gauge, "ficha_clock_off_seconds", Seconds;
     /// Nodes that are live, as this one sees it.

@@ -53,6 +53,10 @@ section! {
         cached_introspections: usize = count(1..=10_000_000), "16384";
         /// Counters of failed logins by client or user and address; beyond them the least used are forgotten.
         failure_counters: usize = count(1_024..=10_000_000), "65536";
+        /// Followers of the revocation feed, over all APIs; further ones are answered 503.
+        feed_followers: usize = count(1..=1_000_000), "10000";
+        /// Followers of one API; further ones are answered 429.
+        feed_followers_per_api: usize = count(1..=1_000_000), "2000";
         /// How long a request may wait for the clock to pass a not-before mark; then it is answered 503.
         mark_wait_s: Duration = seconds(1..=30), "5";
         /// The most leeway that a verifier may give expired tokens: revocations stand that much longer than their tokens.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ficha_telemetry::metrics::{ClientAuth, metrics};
 use ficha_types::{AuthMethod, ClientId};
 
-pub(crate) use shared_secret::authenticate_api;
+pub(crate) use shared_secret::{authenticate_api, prove_api};
 
 use crate::{
     Refusal,

@@ -44,7 +44,7 @@ pub(super) async fn authenticate(
     Ok(AuthenticatedClient { view, secret })
 }
 
-/// An API that proves one of its own secrets, for introspection: by name in Basic, guarded like a client.
+/// An API that proves one of its own secrets, for introspection and the feed: by name in Basic, guarded like a client.
 ///
 /// # Errors
 /// [`Refusal::NoCredentials`], [`Refusal::Client`], [`Refusal::TooManyFailures`].
@@ -54,6 +54,16 @@ pub(crate) fn authenticate_api(
     caller: &Caller,
     credentials: &Credentials,
 ) -> Result<Arc<Api>, Refusal> {
+    prove_api(rules, place, caller, credentials).map(|(api, _)| api)
+}
+
+/// As [`authenticate_api`]; says too which of its secrets it proved.
+pub(crate) fn prove_api(
+    rules: &Rules,
+    place: &Place,
+    caller: &Caller,
+    credentials: &Credentials,
+) -> Result<(Arc<Api>, usize), Refusal> {
     let readings = match credentials {
         Credentials::None => return Err(Refusal::NoCredentials),
         Credentials::Id(_) => return Err(Refusal::Client(ClientFailure::NoSecret)),
@@ -67,7 +77,7 @@ pub(crate) fn authenticate_api(
     if let Some(secret) = api.secrets.get(n) {
         rules.secret_uses.note(place.issuer.name(), (api.name.as_str(), &secret.id), rules.clock.now());
     }
-    Ok(api.clone())
+    Ok((api.clone(), n))
 }
 
 /// Which reading holds which of the secrets that are `owned` under its id: their places; a failure is counted. A generated one

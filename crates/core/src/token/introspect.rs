@@ -150,7 +150,7 @@ async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<
 
 /// Whether nothing stands against the token: client and user are there and enabled, no mark covers it, neither it nor its
 /// family is revoked. `Some` with the user's name when it is a user's.
-async fn standing(
+pub(crate) async fn standing(
     rules: &Rules,
     place: &Place,
     api: &Api,

@@ -14,6 +14,7 @@ mod target;
 pub use answer::{AccessToken, Issued, TokenAnswer};
 pub(crate) use exchange::counted;
 pub use exchange::exchange;
+pub(crate) use introspect::standing;
 pub use introspect::{ActiveToken, Introspected, Introspection, introspect, look};
 pub use refresh::take_apart;
 pub use request::{Caller, Credentials, GrantRequest, Reading, Target, TokenRequest};

@@ -16,6 +16,10 @@ pub enum Endpoint {
     Jwks,
     /// RFC 8414.
     Metadata,
+    /// The revocation feed.
+    Feed,
+    /// The keys that sign it.
+    FeedJwks,
 }
 
 /// The paths of a dialect, each beginning with `/`, no two alike.
@@ -28,6 +32,8 @@ pub struct Endpoints {
     pub(super) introspect: String,
     pub(super) jwks: String,
     pub(super) metadata: String,
+    pub(super) feed: String,
+    pub(super) feed_jwks: String,
 }
 
 impl Endpoints {
@@ -46,6 +52,8 @@ impl Endpoints {
             (Endpoint::Introspect, self.introspect.as_str()),
             (Endpoint::Jwks, self.jwks.as_str()),
             (Endpoint::Metadata, self.metadata.as_str()),
+            (Endpoint::Feed, self.feed.as_str()),
+            (Endpoint::FeedJwks, self.feed_jwks.as_str()),
         ])
     }
 
@@ -72,6 +80,18 @@ impl Endpoints {
     #[must_use]
     pub fn jwks(&self) -> &str {
         &self.jwks
+    }
+
+    /// The path of the revocation feed.
+    #[must_use]
+    pub fn feed(&self) -> &str {
+        &self.feed
+    }
+
+    /// The path of the keys that sign the revocation feed.
+    #[must_use]
+    pub fn feed_jwks(&self) -> &str {
+        &self.feed_jwks
     }
 
     /// The path of the metadata.

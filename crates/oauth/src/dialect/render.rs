@@ -100,7 +100,12 @@ impl Compiled {
         let rule = match asked.endpoint {
             Endpoint::Token => self.errors.rule(Occasion::Token(asked.grant), refusal),
             Endpoint::VendorRevoke => self.errors.rule(Occasion::VendorRevoke, refusal),
-            Endpoint::Revoke | Endpoint::Introspect | Endpoint::Jwks | Endpoint::Metadata => None,
+            Endpoint::Revoke
+            | Endpoint::Introspect
+            | Endpoint::Jwks
+            | Endpoint::Metadata
+            | Endpoint::Feed
+            | Endpoint::FeedJwks => None,
         };
         let own = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let dressed = rule.and_then(|r| r.status).filter(|_| !refusal.keeps_status());

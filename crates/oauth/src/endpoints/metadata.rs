@@ -20,6 +20,9 @@ struct Metadata<'a> {
     token_endpoint_auth_methods_supported: Vec<&'a str>,
     revocation_endpoint_auth_methods_supported: Vec<&'a str>,
     introspection_endpoint_auth_methods_supported: [&'a str; 2],
+    /// Ours: where APIs follow revocations, and the keys that sign them.
+    revocation_feed_endpoint: String,
+    revocation_feed_jwks_uri: String,
 }
 
 pub(crate) fn metadata(call: &Call<'_>) -> (Answer, Told) {
@@ -42,6 +45,8 @@ pub(crate) fn metadata(call: &Call<'_>) -> (Answer, Told) {
         token_endpoint_auth_methods_supported: methods.clone(),
         revocation_endpoint_auth_methods_supported: methods,
         introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        revocation_feed_endpoint: at(dialect.endpoints().feed()),
+        revocation_feed_jwks_uri: at(dialect.endpoints().feed_jwks()),
     };
     (public_json(serde_json::to_vec(&body).expect("a struct of texts is always JSON")), Told::Nothing)
 }

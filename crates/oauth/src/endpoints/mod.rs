@@ -3,6 +3,7 @@
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
+pub(crate) mod revocations;
 pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod vendor_revoke;
@@ -33,6 +34,13 @@ pub(crate) enum Told {
         client: ClientId,
         /// `token …`, `family …`, `nothing`.
         what: String,
+    },
+    /// Who follows the revocation feed.
+    Follows {
+        /// The API.
+        api: ApiName,
+        /// The last change that it knew.
+        from: Option<i64>,
     },
     /// Who asked for a token.
     Introspected {

@@ -25,6 +25,8 @@ fn its_paths_are_its_own() {
         ("/api/v2/session/look", Endpoint::Introspect),
         ("/keys", Endpoint::Jwks),
         ("/about", Endpoint::Metadata),
+        ("/revoked", Endpoint::Feed),
+        ("/revoked/keys", Endpoint::FeedJwks),
     ];
     for (path, endpoint) in moved {
         assert_eq!(acme.endpoints().at(path), Some(endpoint));

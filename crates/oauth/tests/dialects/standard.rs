@@ -102,6 +102,8 @@ fn the_endpoints_are_the_usual_ones() {
             (Endpoint::Introspect, "/oauth/introspect"),
             (Endpoint::Jwks, "/.well-known/jwks.json"),
             (Endpoint::Metadata, "/.well-known/oauth-authorization-server"),
+            (Endpoint::Feed, "/oauth/revocations"),
+            (Endpoint::FeedJwks, "/oauth/revocations/jwks.json"),
         ]
     );
     assert_eq!(standard.endpoints().at("/nowhere"), None);

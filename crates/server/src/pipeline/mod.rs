@@ -7,6 +7,7 @@ mod live;
 mod nodes;
 mod outage;
 mod places;
+mod revocation_feed;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -94,6 +95,7 @@ impl Bench {
             operator: faults.clone(),
             upkeep: faults.clone(),
             feed,
+            standing: store.clone(),
             dialects: Arc::new(DialectSet::load(folder).unwrap()),
             signer: Signer::new(1, 16),
             passwords: Passwords::new(1, 16),

@@ -21,6 +21,8 @@ pub(super) fn check(root: &Section<'_>, vendor: &[Path<'_>]) -> Option<Endpoints
     let introspect = one("introspect", "/oauth/introspect");
     let jwks = one("jwks", "/.well-known/jwks.json");
     let metadata = one("metadata", "/.well-known/oauth-authorization-server");
+    let feed = one("revocation_feed", "/oauth/revocations");
+    let feed_jwks = one("revocation_feed_jwks", "/oauth/revocations/jwks.json");
     let endpoints = Endpoints {
         token: token.iter().flatten().map(|(path, ..)| path.clone()).collect(),
         vendor_revoke: vendor.iter().map(|(path, ..)| path.clone()).collect(),
@@ -28,6 +30,8 @@ pub(super) fn check(root: &Section<'_>, vendor: &[Path<'_>]) -> Option<Endpoints
         introspect: introspect?,
         jwks: jwks?,
         metadata: metadata?,
+        feed: feed?,
+        feed_jwks: feed_jwks?,
     };
     let written = token.iter().flatten().chain(vendor).chain(&others);
     let mut clash = false;
