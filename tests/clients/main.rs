@@ -39,9 +39,16 @@ fn the_printed_commands_work_as_printed() {
     }
     let refresh = output.stdout.split("\"refresh_token\":\"").skip(1).map(|t| t.split('"').next().unwrap());
     refresh.for_each(|token| secrets::note("a refresh token", token));
-    assert_eq!(tokens.len(), calls - 1, "every call but that of the API answers a token: {}", output.stdout);
-    assert!(output.stdout.contains(r#""id":"crd-1""#), "{}", output.stdout);
-    assert!(!output.stdout.contains("error"), "{}", output.stdout);
+    assert_eq!(
+        tokens.len(),
+        calls - 2,
+        "every call but that of the API and the revocation answers a token: {}",
+        output.stdout
+    );
+    let (accepted, refused) = (r#""id":"crd-1""#, r#""code":"revoked""#);
+    let at = |what: &str| output.stdout.find(what).unwrap_or_else(|| panic!("no {what}: {}", output.stdout));
+    assert!(at(accepted) < at(refused), "the token is refused once it was revoked: {}", output.stdout);
+    assert_eq!(output.stdout.matches("\"error\":").count(), 1, "and nothing else is: {}", output.stdout);
 }
 
 #[test]

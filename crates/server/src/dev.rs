@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use ficha_core::operator::{Actor, Operator, Surroundings};
 use ficha_oauth::FaceOptions;
 use ficha_telemetry::{LogOptions, logging};
-use ficha_verify::{Transport, Verifier};
+use ficha_verify::{FeedOptions, Transport, Verifier};
 use ficha_web::{Arrival, CertStore, CertificateFiles, Listener, Shutdown};
 
 use crate::{
@@ -27,6 +27,8 @@ const DEMO: &str = include_str!("../demo/issuers.toml");
 const WELCOME: &str = include_str!("../demo/welcome.txt");
 /// The issuer and the audience that the example API trusts.
 const EXAMPLE: (&str, &str) = ("pomelo", "https://auth-dev.pomelo.la");
+/// Its name and the secret by which it follows the revocation feed; public, as everything of the demo.
+const EXAMPLE_SECRET: (&str, &str) = ("cards", "the-example-api");
 
 /// The options of `ficha dev`.
 #[derive(Debug, clap::Args)]
@@ -152,7 +154,9 @@ fn example_api(ports: &Ports, data: &Path) -> Result<axum::Router> {
     let (issuer, audience) = EXAMPLE;
     let ca = std::fs::read(data.join(CA))?;
     let url = format!("https://localhost:{}/{issuer}", ports.https);
-    let verifier = Verifier::builder(&url, audience).root_ca_pem(&ca).build()?;
+    let (name, secret) = EXAMPLE_SECRET;
+    let feed = FeedOptions::with_secret(name, ficha_types::Secret::new(secret.into()));
+    let verifier = Verifier::builder(&url, audience).root_ca_pem(&ca).follow(feed).build()?;
     let router = cards_api::router(verifier, cards_api::PlainHttp::Refused);
     Ok(router.layer(axum::middleware::map_request(|mut request: axum::extract::Request| async move {
         let secure = request.extensions().get::<Arrival>().is_some_and(|a| a.tls);
