@@ -9,6 +9,7 @@
 mod bare;
 mod cost;
 mod crypto;
+mod feed;
 mod http;
 mod latency;
 mod options;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let done = match args.first().map(String::as_str) {
         Some("bare") => bare::serve().map(|()| ExitCode::SUCCESS),
         Some("storm") => storm::run(args.get(1..).unwrap_or_default()).map(|()| ExitCode::SUCCESS),
+        Some("feed") => feed::run(args.get(1..).unwrap_or_default()).map(|()| ExitCode::SUCCESS),
         Some("--help" | "-h") => {
             println!("{}", options::USAGE);
             Ok(ExitCode::SUCCESS)

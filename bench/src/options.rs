@@ -15,6 +15,8 @@ pub(crate) const USAGE: &str = "usage: cargo xtask bench [--quick] [--only PART]
   --profile S    nothing but one series for 20 s, with the server's process id, for a profiler: reused, rs, es, ed,
                  with-refresh, refresh, introspect, first-sight
 
+`cargo xtask bench feed --help` tells of the revocation feed, which is a part of its own.
+
 It needs two cores, `taskset`, and nothing else to do for the machine. It fails when an answer is wrong, never for a figure.";
 
 /// A part of the benchmark.
