@@ -85,6 +85,20 @@ impl Queue {
         Taken::Some
     }
 
+    /// Lets threads go first that are about to add steps, as long as some come of it, and takes those too: a commit costs much
+    /// the same for one step and for many.
+    pub(super) fn gather(&self, jobs: &mut Vec<Box<dyn Job>>, most: usize) {
+        loop {
+            std::thread::yield_now();
+            let mut waiting = self.lock();
+            let n = waiting.jobs.len().min(most.saturating_sub(jobs.len()));
+            if n == 0 {
+                return;
+            }
+            jobs.extend(waiting.jobs.drain(..n));
+        }
+    }
+
     /// How many steps wait.
     pub(super) fn len(&self) -> usize {
         self.lock().jobs.len()

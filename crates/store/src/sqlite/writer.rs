@@ -76,6 +76,7 @@ impl Work {
         loop {
             match queue.take(&mut jobs, GROUP, self.dirty.then_some(IDLE)) {
                 Taken::Some => {
+                    queue.gather(&mut jobs, GROUP);
                     metrics().store_batch.was((), jobs.len());
                     self.group(&mut jobs);
                     metrics().store_queue.set_count((), queue.len());
@@ -145,20 +146,24 @@ fn transaction(session: &mut SqliteSession, jobs: &mut [Box<dyn Job>]) -> Ended 
         let (lost, why) = cause(failure(&error));
         return Ended::Undone { lost, by_one: false, why };
     }
-    let alone = jobs.len() == 1;
-    for job in jobs.iter_mut() {
-        let ran = if alone { Ok(job.run(session)) } else { within_savepoint(session, job.as_mut()) };
-        match ran {
-            Ok(Ran::Undo) if alone => {
-                return match session.control("ROLLBACK") {
-                    Ok(()) => Ended::Answered,
-                    Err(error) => undone(session, failure(&error)),
-                };
-            }
-            Ok(Ran::Done | Ran::Undo) => {}
-            Ok(Ran::Failed { lost, why }) => return undone(session, Failure::Engine { lost, why }),
-            Err(error) => return undone(session, failure(&error)),
+    // Almost none contradicts anything, and a savepoint costs a copy of each page that is changed within it: so first
+    // without any, and when one does contradict, all of them once more with one each.
+    match run_all(session, jobs, Apart::No) {
+        Ok(Came::Through) => {}
+        Ok(Came::ToAContradiction) if jobs.len() == 1 => {
+            return match session.control("ROLLBACK") {
+                Ok(()) => Ended::Answered,
+                Err(error) => undone(session, failure(&error)),
+            };
         }
+        Ok(Came::ToAContradiction) => {
+            let again = session.control("ROLLBACK").and_then(|()| session.control("BEGIN IMMEDIATE"));
+            let ran = again.map_err(|e| failure(&e)).and_then(|()| run_all(session, jobs, Apart::Yes));
+            if let Err(failed) = ran {
+                return undone(session, failed);
+            }
+        }
+        Err(failed) => return undone(session, failed),
     }
     let Err(error) = session.control("COMMIT") else { return Ended::Answered };
     // These say that the last frame of the transaction was not written; anything else may have come after it.
@@ -167,6 +172,37 @@ fn transaction(session: &mut SqliteSession, jobs: &mut [Box<dyn Job>]) -> Ended 
         return undone(session, failure(&error));
     }
     Ended::Unknown { why: error.to_string() }
+}
+
+/// Whether each step gets a savepoint of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    Yes,
+    No,
+}
+
+/// How far running steps came.
+enum Came {
+    /// To their end.
+    Through,
+    /// To one that contradicts what is there: everything since the transaction began has to be taken back.
+    ToAContradiction,
+}
+
+/// Runs `jobs` one after the other; without savepoints only as far as the first one that contradicts.
+fn run_all(session: &mut SqliteSession, jobs: &mut [Box<dyn Job>], apart: Apart) -> Result<Came, Failure> {
+    for job in jobs {
+        let ran = match apart {
+            Apart::Yes => within_savepoint(session, job.as_mut()).map_err(|e| failure(&e))?,
+            Apart::No => job.run(session),
+        };
+        match ran {
+            Ran::Undo if apart == Apart::No => return Ok(Came::ToAContradiction),
+            Ran::Done | Ran::Undo => {}
+            Ran::Failed { lost, why } => return Err(Failure::Engine { lost, why }),
+        }
+    }
+    Ok(Came::Through)
 }
 
 fn within_savepoint(session: &mut SqliteSession, job: &mut dyn Job) -> Result<Ran, rusqlite::Error> {
