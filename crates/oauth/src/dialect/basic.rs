@@ -53,11 +53,11 @@ fn pair(id: &str, secret: &str) -> Credentials {
     let mut readings = vec![Reading { id: id.to_owned(), secret: Secret::new(secret.to_owned()) }];
     if id.contains(['%', '+']) || secret.contains(['%', '+']) {
         // What can't be decoded was not encoded: it has one reading.
-        let decoded = (form::decode(id.as_bytes()), form::decode(secret.as_bytes()).map(Secret::new));
+        let decoded = (form::decode(id.as_bytes()), form::decode(secret.as_bytes()));
         if let (Ok(id), Ok(secret)) = decoded
-            && !secret.expose().is_empty()
+            && !secret.is_empty()
         {
-            readings.push(Reading { id, secret });
+            readings.push(Reading { id: id.into_owned(), secret: Secret::new(secret.into_owned()) });
         }
     }
     Credentials::Secret { method: AuthMethod::ClientSecretBasic, readings }

@@ -109,20 +109,57 @@ impl Names {
     }
 }
 
-/// The known parameters of a request. All values are treated as secrets: some of them are.
-#[derive(Default)]
-pub(super) struct Fields(Vec<(Param, Secret)>);
+/// The value of a parameter. As it stands in the request where nothing had to be decoded: so no copy is made that has to be wiped.
+pub enum Text<'b> {
+    /// As it stands there.
+    AsSent(&'b str),
+    /// Decoded.
+    Decoded(Secret),
+}
 
-impl fmt::Debug for Fields {
+impl Text<'_> {
+    /// The text itself, for the one line that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::AsSent(text) => text,
+            Self::Decoded(text) => text.expose(),
+        }
+    }
+
+    /// The text, kept as a secret.
+    pub(super) fn into_secret(self) -> Secret {
+        match self {
+            Self::AsSent(text) => Secret::new(text.to_owned()),
+            Self::Decoded(text) => text,
+        }
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Text(..)")
+    }
+}
+
+/// The known parameters of a request. All values are treated as secrets: some of them are.
+pub(super) struct Fields<'b>(Vec<(Param, Text<'b>)>);
+
+impl fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(param, _)| param)).finish()
     }
 }
 
-impl Fields {
+impl<'b> Fields<'b> {
+    /// None yet, with room for those of an ordinary request.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(8))
+    }
+
     /// Takes a parameter; twice is an error, an empty value too counts as once (RFC 6749 §3.2). `resource` alone may come
     /// several times (RFC 8707 §2).
-    pub(super) fn add(&mut self, names: &Names, param: Param, value: Secret) -> Result<(), Malformed> {
+    pub(super) fn add(&mut self, names: &Names, param: Param, value: Text<'b>) -> Result<(), Malformed> {
         if param != Param::Resource && self.0.iter().any(|(p, _)| *p == param) {
             return Err(Malformed::Repeated(names.wire(param).to_owned()));
         }
@@ -131,7 +168,7 @@ impl Fields {
     }
 
     /// The value of `param`, once; empty counts as absent (RFC 6749 §3.2).
-    pub(super) fn take(&mut self, param: Param) -> Option<Secret> {
+    pub(super) fn take(&mut self, param: Param) -> Option<Text<'b>> {
         let at = self.0.iter().position(|(p, value)| *p == param && !value.expose().is_empty())?;
         // Not `swap_remove`: several `resource` keep their order.
         Some(self.0.remove(at).1)
@@ -143,7 +180,7 @@ impl Fields {
     }
 
     /// The value of `param`, which has to be there.
-    pub(super) fn need(&mut self, names: &Names, param: Param) -> Result<Secret, Malformed> {
+    pub(super) fn need(&mut self, names: &Names, param: Param) -> Result<Text<'b>, Malformed> {
         self.take(param).ok_or_else(|| Malformed::Missing(names.wire(param).to_owned()))
     }
 

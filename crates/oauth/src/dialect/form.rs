@@ -1,20 +1,24 @@
 //! `application/x-www-form-urlencoded`, read strictly (RFC 6749 appendix B).
 
+use std::borrow::Cow;
+
 use ficha_core::Malformed;
 use ficha_types::Secret;
 
-use super::fields::{Fields, MAX, Names};
+use super::fields::{Fields, MAX, Names, Text};
+
+const NOT_UTF8: Malformed = Malformed::Form("it is not UTF-8");
 
 /// Reads a form. Unknown parameters are ignored, but have to be of the grammar.
-pub(super) fn read(body: &[u8], names: &Names) -> Result<Fields, Malformed> {
-    let mut fields = Fields::default();
+pub(super) fn read<'b>(body: &'b [u8], names: &Names) -> Result<Fields<'b>, Malformed> {
+    let mut fields = Fields::new();
     let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
     for (i, pair) in pairs.enumerate() {
         if i == MAX {
             return Err(Malformed::Form("it has more than 64 parameters"));
         }
         let (name, value) = split(pair);
-        let (name, value) = (decode(name)?, Secret::new(decode(value)?));
+        let (name, value) = (decode(name)?, text(decode(value)?));
         if let Some(param) = names.param(&name) {
             fields.add(names, param, value)?;
         }
@@ -26,16 +30,27 @@ pub(super) fn read(body: &[u8], names: &Names) -> Result<Fields, Malformed> {
 pub(super) fn holds_credentials(query: &str, names: &Names) -> bool {
     query.as_bytes().split(|b| *b == b'&').any(|pair| {
         let (name, _) = split(pair);
-        let decoded = decode(name).unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned());
+        let decoded = decode(name).unwrap_or_else(|_| String::from_utf8_lossy(name));
         names.is_credential(&decoded)
     })
 }
 
 /// Decodes one half of a pair: `+` is a space, `%` and two hexadecimal digits a byte, all of it UTF-8.
-pub(super) fn decode(text: &[u8]) -> Result<String, Malformed> {
-    let plain = !text.iter().any(|b| matches!(b, b'%' | b'+'));
-    let bytes = if plain { text.to_vec() } else { unescape(text)? };
-    String::from_utf8(bytes).map_err(|_| Malformed::Form("it is not UTF-8"))
+pub(super) fn decode(text: &[u8]) -> Result<Cow<'_, str>, Malformed> {
+    // Every byte is looked at, whatever the first ones are: so the compiler looks at many at once.
+    let escaped = text.iter().fold(false, |any, b| any | (*b == b'%') | (*b == b'+'));
+    if escaped {
+        String::from_utf8(unescape(text)?).map(Cow::Owned).map_err(|_| NOT_UTF8)
+    } else {
+        str::from_utf8(text).map(Cow::Borrowed).map_err(|_| NOT_UTF8)
+    }
+}
+
+fn text(decoded: Cow<'_, str>) -> Text<'_> {
+    match decoded {
+        Cow::Borrowed(text) => Text::AsSent(text),
+        Cow::Owned(text) => Text::Decoded(Secret::new(text)),
+    }
 }
 
 fn unescape(text: &[u8]) -> Result<Vec<u8>, Malformed> {

@@ -9,11 +9,11 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::fields::{Fields, MAX, Names, Param};
+use super::fields::{Fields, MAX, Names, Param, Text};
 
 /// Reads an object. Known members are texts (`null` counts as absent, `resource` may be a list of texts), unknown ones may be
 /// anything and are ignored.
-pub(super) fn read(body: &[u8], names: &Names) -> Result<Fields, Malformed> {
+pub(super) fn read<'b>(body: &'b [u8], names: &Names) -> Result<Fields<'b>, Malformed> {
     // As text first: serde_json looks at the bytes of values that it skips less closely.
     let text = str::from_utf8(body).map_err(|_| Malformed::Json("it is not UTF-8"))?;
     let refused = RefCell::new(None);
@@ -38,36 +38,36 @@ impl Object<'_> {
         E::custom("refused")
     }
 
-    fn add<E: de::Error>(&self, fields: &mut Fields, param: Param, value: Member) -> Result<(), E> {
+    fn add<'b, E: de::Error>(&self, fields: &mut Fields<'b>, param: Param, value: Member<'b>) -> Result<(), E> {
         let expected = if param == Param::Resource { "a text or a list of texts" } else { "a text" };
-        let values = match value {
-            Member::Null => Vec::new(),
-            Member::Text(text) => vec![text],
-            Member::Texts(texts) if param == Param::Resource => texts,
+        let mut add = |text| fields.add(self.names, param, text).map_err(|why| self.refuse(why));
+        match value {
+            Member::Null => Ok(()),
+            Member::Text(text) => add(text),
+            Member::Texts(texts) if param == Param::Resource => texts.into_iter().try_for_each(add),
             Member::Texts(_) | Member::Other => {
-                return Err(self.refuse(Malformed::Value(self.names.wire(param).to_owned(), expected)));
+                Err(self.refuse(Malformed::Value(self.names.wire(param).to_owned(), expected)))
             }
-        };
-        values.into_iter().try_for_each(|value| fields.add(self.names, param, value).map_err(|why| self.refuse(why)))
+        }
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = Fields;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields, D::Error> {
+    type Value = Fields<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Object<'_> {
-    type Value = Fields;
+    type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::new();
         let mut known: Vec<Param> = Vec::with_capacity(8);
         let mut others: Vec<Box<str>> = Vec::new();
         while let Some(key) = map.next_key_seed(Key(self.names))? {
@@ -124,14 +124,14 @@ impl Visitor<'_> for Key<'_> {
 }
 
 /// A known member's value.
-enum Member {
+enum Member<'b> {
     Null,
-    Text(Secret),
-    Texts(Vec<Secret>),
+    Text(Text<'b>),
+    Texts(Vec<Text<'b>>),
     Other,
 }
 
-impl<'de> Deserialize<'de> for Member {
+impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyMember)
     }
@@ -140,39 +140,43 @@ impl<'de> Deserialize<'de> for Member {
 struct AnyMember;
 
 impl<'de> Visitor<'de> for AnyMember {
-    type Value = Member;
+    type Value = Member<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Member, E> {
-        Ok(Member::Text(Secret::new(text.to_owned())))
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Text::AsSent(text)))
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Member, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Text::Decoded(Secret::new(text.to_owned()))))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Member<'de>, E> {
         Ok(Member::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Member, E> {
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Member, E> {
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Member, E> {
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Member, E> {
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Member, A::Error> {
-        let mut texts = Some(Vec::new());
-        while let Some(item) = seq.next_element::<Item>()? {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Member<'de>, A::Error> {
+        let mut texts = Some(Vec::<Text<'de>>::new());
+        while let Some(item) = seq.next_element::<Item<'de>>()? {
             texts = match (texts, item) {
                 (Some(mut texts), Item(Some(text))) if texts.len() < MAX => {
                     texts.push(text);
@@ -184,16 +188,16 @@ impl<'de> Visitor<'de> for AnyMember {
         Ok(texts.map_or(Member::Other, Member::Texts))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Member, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Member<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Member::Other)
     }
 }
 
 /// An element of a list: a text, or anything else.
-struct Item(Option<Secret>);
+struct Item<'b>(Option<Text<'b>>);
 
-impl<'de> Deserialize<'de> for Item {
+impl<'de> Deserialize<'de> for Item<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Member::deserialize(deserializer)? {
             Member::Text(text) => Self(Some(text)),

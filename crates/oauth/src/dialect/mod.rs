@@ -27,6 +27,7 @@ mod variables;
 
 pub use compiled::{Compiled, RevokeRule};
 pub use endpoints::{Endpoint, Endpoints};
+pub use fields::Text;
 pub use parse::{Asked, Refused, RevokeRequest, Sent};
 pub use problem::Problem;
 pub use render::Answer;

@@ -111,7 +111,7 @@ impl Compiled {
     }
 
     /// Reads the parameters and finds the grant.
-    fn recognise(&self, sent: Sent<'_>, asked: &mut Asked) -> Result<(Fields, GrantKind), Refusal> {
+    fn recognise<'r>(&self, sent: Sent<'r>, asked: &mut Asked) -> Result<(Fields<'r>, GrantKind), Refusal> {
         let names = &self.request.names;
         let mut fields = read_body(sent, names, self.request.bodies)?;
         let grant = fields.need(names, Param::GrantType)?;
@@ -121,7 +121,7 @@ impl Compiled {
     }
 
     /// The credentials, by a method that the dialect has.
-    fn who(&self, headers: &HeaderMap, fields: &mut Fields, required: &[Param]) -> Result<Credentials, Refusal> {
+    fn who(&self, headers: &HeaderMap, fields: &mut Fields<'_>, required: &[Param]) -> Result<Credentials, Refusal> {
         let who = credentials(headers, fields, &self.request.names)?;
         match &who {
             Credentials::Secret { method, .. } if !self.profile.auth_methods.contains(method) => {
@@ -136,7 +136,7 @@ impl Compiled {
 }
 
 /// The parameters of the body, none of whose credentials stand in the URL as well.
-pub(super) fn read_body(sent: Sent<'_>, names: &Names, bodies: Bodies) -> Result<Fields, Refusal> {
+pub(super) fn read_body<'r>(sent: Sent<'r>, names: &Names, bodies: Bodies) -> Result<Fields<'r>, Refusal> {
     let kind = media_type(sent.headers).ok_or(Refusal::MediaType)?;
     let is_form = bodies.form && kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     let is_json = bodies.json && kind.eq_ignore_ascii_case("application/json");
@@ -159,7 +159,11 @@ fn media_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The credentials of header and body: in one place only, but an equal id may stand in both (RFC 6749 §2.3).
-pub(super) fn credentials(headers: &HeaderMap, fields: &mut Fields, names: &Names) -> Result<Credentials, Refusal> {
+pub(super) fn credentials(
+    headers: &HeaderMap,
+    fields: &mut Fields<'_>,
+    names: &Names,
+) -> Result<Credentials, Refusal> {
     let header = basic::credentials(headers)?;
     let (id, secret) = (fields.take_plain(Param::ClientId), fields.take(Param::ClientSecret));
     match (header, id, secret) {
@@ -167,7 +171,7 @@ pub(super) fn credentials(headers: &HeaderMap, fields: &mut Fields, names: &Name
         (Credentials::None, None, Some(_)) => Err(Malformed::Missing(names.wire(Param::ClientId).to_owned()).into()),
         (Credentials::None, Some(id), None) => Ok(Credentials::Id(id)),
         (Credentials::None, Some(id), Some(secret)) => {
-            let readings = vec![Reading { id, secret }];
+            let readings = vec![Reading { id, secret: secret.into_secret() }];
             Ok(Credentials::Secret { method: AuthMethod::ClientSecretPost, readings })
         }
         (_, _, Some(_)) => Err(Malformed::TwoSecrets.into()),
@@ -186,36 +190,36 @@ fn names_client(who: &Credentials, id: &str) -> bool {
 
 /// Whether everything that the dialect requires is there. No credentials at all is not malformed: that is for
 /// authentication to say.
-fn all_there(fields: &Fields, names: &Names, required: &[Param]) -> Result<(), Malformed> {
+fn all_there(fields: &Fields<'_>, names: &Names, required: &[Param]) -> Result<(), Malformed> {
     let of_client = |p: Param| matches!(p, Param::ClientId | Param::ClientSecret);
     let missing = required.iter().find(|p| !of_client(**p) && **p != Param::GrantType && !fields.has(**p));
     missing.map_or(Ok(()), |p| Err(Malformed::Missing(names.wire(*p).to_owned())))
 }
 
-fn grant(kind: GrantKind, fields: &mut Fields, names: &Names) -> Result<GrantRequest, Refusal> {
+fn grant(kind: GrantKind, fields: &mut Fields<'_>, names: &Names) -> Result<GrantRequest, Refusal> {
     Ok(match kind {
         GrantKind::ClientCredentials => {
             GrantRequest::ClientCredentials { scope: scope(fields)?, target: target(fields) }
         }
         GrantKind::Password => {
             let username = fields.need(names, Param::Username)?.expose().parse().ok();
-            let password = fields.need(names, Param::Password)?;
+            let password = fields.need(names, Param::Password)?.into_secret();
             GrantRequest::Password { username, password, scope: scope(fields)?, target: target(fields) }
         }
         GrantKind::RefreshToken => {
-            let token = fields.need(names, Param::RefreshToken)?;
+            let token = fields.need(names, Param::RefreshToken)?.into_secret();
             GrantRequest::RefreshToken { token, scope: scope(fields)?, target: target(fields) }
         }
     })
 }
 
-fn scope(fields: &mut Fields) -> Result<Option<ScopeSet>, Refusal> {
-    let Some(text) = fields.take_plain(Param::Scope) else { return Ok(None) };
-    let asked: ScopeSet = text.parse().map_err(|_| Refusal::ScopeGrammar)?;
+fn scope(fields: &mut Fields<'_>) -> Result<Option<ScopeSet>, Refusal> {
+    let Some(text) = fields.take(Param::Scope) else { return Ok(None) };
+    let asked: ScopeSet = text.expose().parse().map_err(|_| Refusal::ScopeGrammar)?;
     // Nothing but spaces asks for no scope, which is not of the grammar (RFC 6749 §3.3).
     if asked.is_empty() { Err(Refusal::ScopeGrammar) } else { Ok(Some(asked)) }
 }
 
-fn target(fields: &mut Fields) -> Target {
+fn target(fields: &mut Fields<'_>) -> Target {
     Target { audience: fields.take_plain(Param::Audience), resources: fields.plain_all(Param::Resource) }
 }
