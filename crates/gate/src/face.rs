@@ -104,9 +104,9 @@ impl Gate {
             path: &path,
             status: response.status(),
             client: origin.as_ref().map_or_else(|_| arrival.peer.ip(), |origin| origin.client),
-            since: arrival.at,
+            took: arrival.at.elapsed(),
         };
-        metrics().request_duration.took(Endpoint::Verify, line.duration());
+        metrics().request_duration.took(Endpoint::Verify, line.took);
         let host = origin.as_ref().ok().and_then(|origin| origin.host.as_ref()).map(|host| &*host.name);
         log(&line, host, (&told, code));
         response

@@ -144,9 +144,9 @@ impl Face {
             path: parts.uri.path(),
             status: done.response.status(),
             client,
-            since: arrival.at,
+            took: arrival.at.elapsed(),
         };
-        metrics().request_duration.took(done.endpoint, line.duration());
+        metrics().request_duration.took(done.endpoint, line.took);
         log(&line, &done);
         done.response
     }

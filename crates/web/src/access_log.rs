@@ -1,8 +1,9 @@
 //! The one line per request.
 
 use std::{
+    fmt::{self, Write},
     net::IpAddr,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::{Method, StatusCode};
@@ -23,8 +24,8 @@ pub struct AccessLine<'a> {
     pub status: StatusCode,
     /// Who asked, behind trusted proxies.
     pub client: IpAddr,
-    /// When the request arrived ([`crate::Arrival::at`]).
-    pub since: Instant,
+    /// Time since the request arrived ([`crate::Arrival::at`]).
+    pub took: Duration,
 }
 
 impl AccessLine<'_> {
@@ -34,16 +35,63 @@ impl AccessLine<'_> {
         self.path.get(..self.path.floor_char_boundary(LONGEST_PATH)).unwrap_or_default()
     }
 
-    /// Time since the request arrived.
-    #[must_use]
-    pub fn duration(&self) -> Duration {
-        self.since.elapsed()
-    }
-
-    /// The same in microseconds.
+    /// [`AccessLine::took`] in microseconds.
     #[must_use]
     pub fn micros(&self) -> u64 {
-        u64::try_from(self.duration().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// An address as a text that needs no allocation.
+#[derive(Clone, Copy)]
+pub struct AddressText {
+    /// The longest is an IPv6 address with an IPv4 one in its end.
+    bytes: [u8; 46],
+    length: usize,
+}
+
+impl From<IpAddr> for AddressText {
+    fn from(address: IpAddr) -> Self {
+        let mut text = Self { bytes: [0; 46], length: 0 };
+        // 46 bytes are enough for any.
+        let _ = match address {
+            IpAddr::V4(address) => text.dotted(address.octets()),
+            IpAddr::V6(address) => write!(text, "{address}"),
+        };
+        text
+    }
+}
+
+impl AddressText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    fn dotted(&mut self, octets: [u8; 4]) -> fmt::Result {
+        for (n, octet) in octets.into_iter().enumerate() {
+            if n > 0 {
+                self.put(b".")?;
+            }
+            let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+            let first = if octet > 99 { 0 } else { 2 - usize::from(octet > 9) };
+            self.put(digits.get(first..).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> fmt::Result {
+        let end = self.length + bytes.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+}
+
+impl Write for AddressText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes())
     }
 }
 
@@ -59,7 +107,7 @@ macro_rules! access {
             path = line.short_path(),
             status = line.status.as_u16(),
             duration_us = line.micros(),
-            peer = %line.client,
+            peer = $crate::access_log::AddressText::from(line.client).as_str(),
             $($($field)+,)?
             "answered"
         );
@@ -102,7 +150,7 @@ mod tests {
             path: &path,
             status: StatusCode::UNAUTHORIZED,
             client: "192.0.2.1".parse().unwrap(),
-            since: Instant::now(),
+            took: Duration::from_micros(1_234),
         };
         tracing::subscriber::with_default(subscriber, || {
             crate::access!(line);
@@ -116,10 +164,19 @@ mod tests {
             "{first}"
         );
         assert!(
-            first.contains(r#""status":401,"duration_us":"#) && first.contains(r#""peer":"192.0.2.1"}"#),
+            first.contains(r#""status":401,"duration_us":1234,"peer":"192.0.2.1"}"#),
             "{first}"
         );
         assert!(first.len() < 500, "the path is cut: {first}");
         assert!(second.ends_with(r#""peer":"192.0.2.1","grant":"password","client.id":"a"}"#), "{second}");
+    }
+
+    #[test]
+    fn an_address_is_written_as_the_standard_library_writes_it() {
+        let longest = "1111:2222:3333:4444:5555:6666:255.255.255.255";
+        for text in ["0.0.0.0", "255.255.255.255", "10.9.99.100", "::1", "2001:db8::ff", "::ffff:192.0.2.1", longest] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(AddressText::from(address).as_str(), address.to_string());
+        }
     }
 }
