@@ -10,7 +10,7 @@ use crate::{
     outage::Outage,
     passwords::Passwords,
     ports::{
-        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, FeedStore, OperatorStore, StandingStore,
+        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StandingStore,
         StoreError, TokenStore, UpkeepStore, UserRow,
     },
     records::{AuditEntry, PasswordHash, User},

@@ -41,21 +41,21 @@ impl Signer {
         self.made.load(Ordering::Relaxed)
     }
 
-    /// Signs `claims` under `header`, both JSON.
+    /// Signs `claims`, JSON, under an encoded `header`.
     ///
     /// # Errors
     /// [`Refusal::Busy`] when the queue is full or the library fails.
-    pub async fn sign(&self, key: &Arc<SigningKey>, header: String, claims: String) -> Result<String, Refusal> {
+    pub async fn sign(&self, key: &Arc<SigningKey>, header: Arc<str>, claims: String) -> Result<String, Refusal> {
         self.made.fetch_add(1, Ordering::Relaxed);
         let cheap = match key.algorithm() {
             Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Hs256 => true,
             Algorithm::Rs256 | Algorithm::Ps256 => false,
         };
         if cheap {
-            return signed(jws::compact(header.as_bytes(), claims.as_bytes(), key));
+            return signed(jws::compact_with(&header, claims.as_bytes(), key));
         }
         if self.inline.fetch_add(1, Ordering::AcqRel) == 0 && self.waiting() == 0 {
-            let token = jws::compact(header.as_bytes(), claims.as_bytes(), key);
+            let token = jws::compact_with(&header, claims.as_bytes(), key);
             // Others that came meanwhile must get their turn before this worker takes the next one.
             tokio::task::yield_now().await;
             self.inline.fetch_sub(1, Ordering::AcqRel);
@@ -65,7 +65,7 @@ impl Signer {
         let (key, queued) = (key.clone(), Instant::now());
         let work = move |(): &mut ()| {
             metrics().signing_wait.took((), queued.elapsed());
-            jws::compact(header.as_bytes(), claims.as_bytes(), &key)
+            jws::compact_with(&header, claims.as_bytes(), &key)
         };
         signed(self.pool.run(work).await.map_err(|_| {
             metrics().signing_rejected.count(());

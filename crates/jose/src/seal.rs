@@ -35,15 +35,24 @@ impl SealingKey {
     #[must_use]
     pub fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::with_capacity(plaintext.len() + Self::OVERHEAD);
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(plaintext);
-        let (_, in_out) = sealed.split_at_mut(NONCE_LEN);
+        self.seal_onto(&mut sealed, nonce, (aad, plaintext));
+        sealed
+    }
+
+    /// As [`seal`](Self::seal), behind what `out` holds.
+    ///
+    /// # Panics
+    /// As [`seal`](Self::seal).
+    pub fn seal_onto(&self, out: &mut Vec<u8>, nonce: [u8; NONCE_LEN], (aad, plaintext): (&[u8], &[u8])) {
+        out.extend_from_slice(&nonce);
+        let start = out.len();
+        out.extend_from_slice(plaintext);
+        let in_out = out.get_mut(start..).unwrap_or_default();
         let tag = self
             .0
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), in_out)
             .expect("AES-GCM-SIV seals anything below 64 GiB");
-        sealed.extend_from_slice(tag.as_ref());
-        sealed
+        out.extend_from_slice(tag.as_ref());
     }
 
     /// The plaintext of what [`seal`](Self::seal) made with this key and this `aad`; it wipes itself.

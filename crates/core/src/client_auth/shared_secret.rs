@@ -1,6 +1,6 @@
 //! A shared secret, by Basic or in the body.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use ficha_jose::{constant_time_eq, sha256};
 use ficha_telemetry::metrics::{Limited, metrics};
@@ -13,7 +13,7 @@ use crate::{
     refusal::ClientFailure,
     rules::Rules,
     token::{Caller, Credentials, Reading},
-    views::Place,
+    views::{Place, SecretMemory},
 };
 
 pub(super) async fn authenticate(
@@ -26,8 +26,11 @@ pub(super) async fn authenticate(
     for reading in &readings {
         views.push(find(rules, place, &reading.id).await?);
     }
-    let owned = views.iter().map(|view| view.as_ref().map_or(&[][..], |v| v.client.secrets.as_slice()));
-    let Some((at, n)) = prove(rules, place, caller, (&readings, &owned.collect::<Vec<_>>()))? else {
+    let owned = |at: usize| {
+        let view = views.get(at)?.as_ref()?;
+        Some(Owned { secrets: &view.client.secrets, memory: &view.secrets })
+    };
+    let Some((at, n)) = prove(rules, place, caller, (&readings, owned))? else {
         let known = views.iter().any(Option::is_some);
         return Err(Refusal::Client(if known { ClientFailure::WrongSecret } else { ClientFailure::Unknown }));
     };
@@ -36,11 +39,8 @@ pub(super) async fn authenticate(
     if !may_use(place, &view, method) {
         return Err(Refusal::Client(ClientFailure::Method));
     }
-    let secret = view.secret_ids.get(n).cloned().ok_or(Refusal::Client(ClientFailure::WrongSecret))?;
-    let now = rules.clock.now();
-    if view.first_use_in_hour(n, now) {
-        rules.secret_uses.note(place.issuer.name(), (view.client.id.as_str(), &secret), now);
-    }
+    let secret = view.secrets.id(n).cloned().ok_or(Refusal::Client(ClientFailure::WrongSecret))?;
+    note_use(rules, place, (view.client.id.as_str(), &view.secrets), n);
     Ok(AuthenticatedClient { view, secret })
 }
 
@@ -69,32 +69,59 @@ pub(crate) fn prove_api(
         Credentials::Id(_) => return Err(Refusal::Client(ClientFailure::NoSecret)),
         Credentials::Secret { readings, .. } => readings,
     };
-    let api = |reading: &Reading| place.issuer.apis.iter().find(|a| a.name.as_str() == reading.id);
-    let owned: Vec<_> = readings.iter().map(|r| api(r).map_or(&[][..], |a| a.secrets.as_slice())).collect();
-    let proved = prove(rules, place, caller, (readings, &owned))?;
+    let api = |at: usize| place.issuer.api_with_secrets(&readings.get(at)?.id);
+    let owned = |at| api(at).map(|(api, memory)| Owned { secrets: &api.secrets, memory });
+    let proved = prove(rules, place, caller, (readings, owned))?;
     let refused = Refusal::Client(ClientFailure::WrongSecret);
-    let Some((api, n)) = proved.and_then(|(at, n)| Some((api(readings.get(at)?)?, n))) else { return Err(refused) };
-    if let Some(secret) = api.secrets.get(n) {
-        rules.secret_uses.note(place.issuer.name(), (api.name.as_str(), &secret.id), rules.clock.now());
-    }
+    let Some(((api, memory), n)) = proved.and_then(|(at, n)| Some((api(at)?, n))) else { return Err(refused) };
+    note_use(rules, place, (api.name.as_str(), memory), n);
     Ok((api.clone(), n))
+}
+
+/// Notes that the `n`th secret of `owner` was used, once in an hour.
+fn note_use(rules: &Rules, place: &Place, (owner, memory): (&str, &SecretMemory), n: usize) {
+    let now = rules.clock.now();
+    if memory.first_use_in_hour(n, now)
+        && let Some(id) = memory.id(n)
+    {
+        rules.secret_uses.note(place.issuer.name(), (owner, id), now);
+    }
+}
+
+/// The secrets of a client or an API, and what is remembered of them.
+#[derive(Clone, Copy)]
+struct Owned<'a> {
+    secrets: &'a [StoredSecret],
+    memory: &'a SecretMemory,
+}
+
+/// A secret that was presented, and those that it may be.
+struct Presented<'a> {
+    sha256: [u8; 32],
+    /// Worked out when it is needed: not for a secret that was proved before.
+    digest: OnceCell<[u8; 32]>,
+    owned: Option<Owned<'a>>,
 }
 
 /// Which reading holds which of the secrets that are `owned` under its id: their places; a failure is counted. A generated one
 /// can't be guessed: it is checked first, in every reading, and a right one is never kept waiting. Whatever else comes from an
 /// address that has used up its failures is answered 429 before the check, for a name that does not exist too.
-fn prove(
+fn prove<'a>(
     rules: &Rules,
     place: &Place,
     caller: &Caller,
-    (readings, owned): (&[Reading], &[&[StoredSecret]]),
+    (readings, owned): (&[Reading], impl Fn(usize) -> Option<Owned<'a>>),
 ) -> Result<Option<(usize, usize)>, Refusal> {
     let (issuer, from) = (place.issuer.name(), (caller.address, caller.arrived));
-    let digest = |r: &Reading| place.issuer.secret_digest(&r.id, &sha256(r.secret.expose().as_bytes()));
-    let digests: Vec<_> = readings.iter().map(digest).collect();
+    let presented = |(at, reading): (usize, &Reading)| Presented {
+        sha256: sha256(reading.secret.expose().as_bytes()),
+        digest: OnceCell::new(),
+        owned: owned(at),
+    };
+    let presented: Vec<_> = readings.iter().enumerate().map(presented).collect();
     let find = |origin| {
-        let mut each = digests.iter().zip(owned).enumerate();
-        each.find_map(|(at, (digest, secrets))| Some((at, held(secrets, digest, origin)?)))
+        let mut each = readings.iter().zip(&presented).enumerate();
+        each.find_map(|(at, (reading, presented))| Some((at, held(place, (reading, presented), origin)?)))
     };
     if let Some(found) = find(SecretOrigin::Generated) {
         return Ok(Some(found));
@@ -112,15 +139,24 @@ fn prove(
     Ok(found)
 }
 
-/// Which of `secrets` has that digest and origin; all are looked at, whichever it is.
-fn held(secrets: &[StoredSecret], digest: &[u8; 32], origin: SecretOrigin) -> Option<usize> {
+/// Which of the owned secrets it is, if that has the origin; all are looked at, whichever it is. One that does not exist is
+/// digested as well: that takes as long.
+fn held(place: &Place, (reading, presented): (&Reading, &Presented<'_>), origin: SecretOrigin) -> Option<usize> {
+    let is = |secret: &StoredSecret| secret.origin == origin;
+    if let Some(Owned { secrets, memory }) = presented.owned
+        && let Some(n) = memory.proved(&presented.sha256)
+    {
+        return secrets.get(n).is_some_and(is).then_some(n);
+    }
+    let digest = presented.digest.get_or_init(|| place.issuer.secret_digest(&reading.id, &presented.sha256));
+    let Owned { secrets, memory } = presented.owned?;
     let mut found = None;
     for (n, secret) in secrets.iter().enumerate() {
-        if constant_time_eq(&secret.digest, digest) && secret.origin == origin {
+        if constant_time_eq(&secret.digest, digest) && is(secret) {
             found = Some(n);
         }
     }
-    found
+    found.inspect(|n| memory.note_proof(*n, &presented.sha256))
 }
 
 /// The names to count a failure for, each once: two readings of one header are one attempt.

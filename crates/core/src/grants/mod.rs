@@ -11,7 +11,7 @@ use ficha_types::{FamilyId, ScopeSet};
 use crate::{
     client_auth::Who,
     records::Api,
-    token::{RefreshFacts, Spent},
+    token::{RefreshFacts, Scoped, Spent},
     views::UserView,
 };
 
@@ -38,7 +38,7 @@ pub(crate) enum Granted {
     /// What the client holds at the API, narrowed to what is asked.
     OfClient,
     /// This.
-    Is(ScopeSet),
+    Is(Arc<Scoped>),
 }
 
 /// What an answer continues.

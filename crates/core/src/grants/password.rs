@@ -12,7 +12,7 @@ use crate::{
     ports::UserRow,
     records::Status,
     rules::Rules,
-    token::{Caller, Target, choose_api, held, narrow},
+    token::{Caller, Scoped, Target, choose_api, held, narrow},
     views::{Place, UserView},
 };
 
@@ -38,9 +38,9 @@ pub(crate) async fn prove(
     Ok(Authorization {
         who: Who::Authenticated(client),
         user: Some(user),
+        scope: Granted::Is(Arc::new(Scoped::of(&api, scope))),
         api,
         asked: login.scope,
-        scope: Granted::Is(scope),
         continues: Continues::Nothing,
     })
 }

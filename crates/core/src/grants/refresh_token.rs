@@ -11,7 +11,7 @@ use crate::{
     ports::Standing,
     records::{Api, Status},
     rules::Rules,
-    token::{Spent, Target, held, latest_mark, narrow, read_refresh_token},
+    token::{Scoped, Spent, Target, all_held, latest_mark, narrow, read_refresh_token},
     views::{ClientView, Place, UserView},
 };
 
@@ -81,15 +81,19 @@ fn target_agrees(api: &Api, target: &Target) -> Result<(), Refusal> {
 fn scope_today(
     client: &ClientView,
     user: Option<&UserView>,
-    api: &Api,
+    api: &Arc<Api>,
     (first, asked): (&ScopeSet, Option<&ScopeSet>),
-) -> Result<ScopeSet, Refusal> {
+) -> Result<Arc<Scoped>, Refusal> {
     if !client.client.scopes.contains_key(&api.name) {
         return Err(Refusal::RefreshRevoked);
     }
-    let mut today = held(client, api).intersection(first);
+    let held = all_held(client, api);
+    if user.is_none() && asked.is_none() && *first == held.set {
+        return Ok(held);
+    }
+    let mut today = held.set.intersection(first);
     if let Some(user) = user {
         today = today.intersection(&user.row.user.scopes.get(&api.name).cloned().unwrap_or_default());
     }
-    narrow(today, asked)
+    Ok(Arc::new(Scoped::of(api, narrow(today, asked)?)))
 }

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_telemetry::metrics::{Refresh as Refreshed, metrics};
-use ficha_types::{FamilyId, GrantKind, ScopeSet, Seconds, Secret, TokenId, UnixSeconds};
+use ficha_types::{FamilyId, GrantKind, Seconds, Secret, TokenId, UnixSeconds};
 
 use super::{
-    AccessToken, Issued, RefreshFacts, TokenAnswer, held, narrow,
+    AccessToken, Issued, RefreshFacts, Scoped, TokenAnswer, all_held, held, narrow,
     refresh::{first_expiry, seal},
     reuse,
 };
@@ -20,7 +20,7 @@ use crate::{
     profile::{Refresh, RefreshForm, RefreshMode},
     records::Api,
     rules::Rules,
-    views::{Change, ClientView, Place, UserView},
+    views::{Change, ClientView, LoadedKey, Place, UserView},
 };
 
 /// A new access token and what was said in it.
@@ -30,7 +30,7 @@ pub(crate) struct Signed {
     pub(crate) scope: Arc<str>,
     pub(crate) issued_at: UnixSeconds,
     pub(crate) expires_at: UnixSeconds,
-    pub(crate) kid: String,
+    pub(crate) key: Arc<LoadedKey>,
 }
 
 /// What a new access token is to say.
@@ -38,7 +38,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) client: &'a ClientView,
     pub(crate) user: Option<&'a UserView>,
     pub(crate) api: &'a Api,
-    pub(crate) scope: &'a ScopeSet,
+    pub(crate) scope: &'a Scoped,
     pub(crate) grant: GrantKind,
     pub(crate) family: Option<&'a FamilyId>,
 }
@@ -72,9 +72,12 @@ pub(crate) async fn issue(
             access_token: AccessToken(live.token),
         });
     }
-    let scope = match &proved.scope {
-        Granted::Is(scope) => scope.clone(),
-        Granted::OfClient => narrow(held(&client, &proved.api), proved.asked.as_ref())?,
+    let scope = match (&proved.scope, &proved.asked) {
+        (Granted::Is(scope), _) => scope.clone(),
+        (Granted::OfClient, None) => all_held(&client, &proved.api),
+        (Granted::OfClient, asked) => {
+            Arc::new(Scoped::of(&proved.api, narrow(held(&client, &proved.api), asked.as_ref())?))
+        }
     };
     let family = match &proved.continues {
         Continues::Nothing => refresh.map(|_| random_family(rules)).transpose()?,
@@ -120,8 +123,7 @@ pub(crate) async fn issue(
                 Trade::Unknown => return Err(Refusal::RefreshUnknown),
             };
             let successor = spend.successor(*spent, used_at);
-            let sealer = place.issuer.refresh_sealer().ok_or(Refusal::Unavailable)?;
-            Some(seal(place.issuer.name(), sealer, &successor).ok_or(Refusal::Unavailable)?)
+            Some(seal(&place.issuer, &successor).ok_or(Refusal::Unavailable)?)
         }
     };
     Ok(TokenAnswer {
@@ -160,10 +162,9 @@ pub(crate) async fn sign(
         Refusal::Unavailable
     })?;
     let lifetime = wanted.api.token_lifetime.unwrap_or(place.dialect.profile().token_lifetime);
-    let scope: Arc<str> = wanted.scope.in_order_of(&wanted.api.scopes).into();
+    let scope = wanted.scope.written.clone();
     let id = random_id(rules, wanted.family)?;
     let expires_at = now + lifetime;
-    let kid = key.row.published_kid().to_owned();
     let facts = TokenFacts {
         id: id.clone(),
         issuer: &issuer.iss,
@@ -176,9 +177,9 @@ pub(crate) async fn sign(
         grant: wanted.grant,
         properties: Some(&wanted.client.client.properties),
     };
-    let (header, claims) = (place.dialect.header(wanted.api.algorithm, &kid), place.dialect.claims(&facts));
+    let (header, claims) = (key.header(&*place.dialect), place.dialect.claims(&facts));
     let token = rules.signer.sign(&key.signing, header, claims).await?.into();
-    Ok(Signed { token, id, scope, issued_at: now, expires_at, kid })
+    Ok(Signed { token, id, scope, issued_at: now, expires_at, key: key.clone() })
 }
 
 /// The first refresh token of a family. It needs no row.
@@ -195,7 +196,7 @@ async fn first_refresh(
                 client: wanted.client.client.id.clone(),
                 user: wanted.user.map(|u| u.row.user.sub.clone()),
                 api: wanted.api.name.clone(),
-                scope: wanted.scope.clone(),
+                scope: wanted.scope.set.clone(),
                 family: family.clone(),
                 step: 0,
                 issued_at: now,
@@ -203,28 +204,25 @@ async fn first_refresh(
                 began_at: now,
                 rotates: policy.mode == RefreshMode::Rotate,
             };
-            let sealer = place.issuer.refresh_sealer().ok_or(Refusal::Unavailable)?;
-            seal(place.issuer.name(), sealer, &facts).ok_or(Refusal::Unavailable)
+            seal(&place.issuer, &facts).ok_or(Refusal::Unavailable)
         }
         RefreshForm::Jwt => {
             let key = place.issuer.keys.refresh_signer(now).ok_or(Refusal::Unavailable)?;
-            let scope = wanted.scope.in_order_of(&wanted.api.scopes);
             let facts = TokenFacts {
                 id: family.as_str().parse().map_err(|_| Refusal::Unavailable)?,
                 issuer: &place.issuer.iss,
                 client: wanted.client.client.id.clone(),
                 user: wanted.user.map(|u| u.row.user.sub.clone()),
                 audience: wanted.api.audience.clone(),
-                scope: &scope,
+                scope: &wanted.scope.written,
                 issued_at: now,
                 expires_at,
                 grant: wanted.grant,
                 properties: Some(&wanted.client.client.properties),
             };
             let endpoint = place.dialect.token_endpoint(&place.issuer.iss);
-            let header = place.dialect.header(key.row.algorithm, key.row.published_kid());
-            let token =
-                rules.signer.sign(&key.signing, header, place.dialect.refresh_claims(&facts, &endpoint)).await?;
+            let (header, claims) = (key.header(&*place.dialect), place.dialect.refresh_claims(&facts, &endpoint));
+            let token = rules.signer.sign(&key.signing, header, claims).await?;
             Ok(Secret::new(token))
         }
     }

@@ -23,4 +23,4 @@ pub use revoke::{Revoked, revoke_at_api, revoke_token, set_mark};
 pub(crate) use issue::latest_mark;
 pub(crate) use read::read_access_token;
 pub(crate) use refresh::{RefreshFacts, Spent, read_refresh_token};
-pub(crate) use target::{choose_api, held, narrow};
+pub(crate) use target::{Scoped, all_held, choose_api, held, narrow};

@@ -3,14 +3,14 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_jose::{Compact, SealingKey, sha256};
 use ficha_types::{
-    Algorithm, ApiName, ClientId, FamilyId, IssuerName, ScopeSet, Seconds, Secret, Subject, UnixSeconds,
+    Algorithm, ApiName, ClientId, FamilyId, ScopeSet, Seconds, Secret, Subject, UnixSeconds,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ports::{Dialects, FamilyUse, ReadFacts},
     profile::Refresh,
-    views::Place,
+    views::{IssuerView, Place},
 };
 
 /// What a sealed refresh token begins with.
@@ -109,7 +109,8 @@ pub(crate) fn first_expiry(policy: &Refresh, now: UnixSeconds) -> UnixSeconds {
 }
 
 /// Seals `facts`. The same facts give the same bytes: AES-GCM-SIV stays safe when a nonce is a function of what it seals.
-pub(crate) fn seal(issuer: &IssuerName, (number, key): &(u16, SealingKey), facts: &RefreshFacts) -> Option<Secret> {
+pub(crate) fn seal(issuer: &IssuerView, facts: &RefreshFacts) -> Option<Secret> {
+    let (number, key) = issuer.refresh_sealer()?;
     let wire = Wire {
         c: facts.client.clone(),
         u: facts.user.clone(),
@@ -122,10 +123,12 @@ pub(crate) fn seal(issuer: &IssuerName, (number, key): &(u16, SealingKey), facts
         b: facts.began_at,
         r: facts.rotates,
     };
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&wire).ok()?);
+    let mut plain = Vec::with_capacity(512);
+    serde_json::to_writer(&mut plain, &wire).ok()?;
     let nonce = *sha256(&plain).first_chunk::<12>()?;
-    let mut bytes = number.to_be_bytes().to_vec();
-    bytes.extend(key.seal(nonce, &identity(issuer), &plain));
+    let mut bytes = Vec::with_capacity(2 + plain.len() + SealingKey::OVERHEAD);
+    bytes.extend_from_slice(&number.to_be_bytes());
+    key.seal_onto(&mut bytes, nonce, (issuer.refresh_identity(), &plain));
     let mut token = String::with_capacity(PREFIX.len() + bytes.len().div_ceil(3) * 4);
     token.push_str(PREFIX);
     URL_SAFE_NO_PAD.encode_string(bytes, &mut token);
@@ -143,14 +146,15 @@ pub(crate) fn read_refresh_token(place: &Place, dialects: &dyn Dialects, token: 
 #[must_use]
 pub fn take_apart(token: &str) -> Option<(u16, Vec<u8>)> {
     let encoded = token.strip_prefix(PREFIX).filter(|t| t.len() <= LONGEST)?;
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    let (number, sealed) = bytes.split_first_chunk::<2>()?;
-    Some((u16::from_be_bytes(*number), sealed.to_vec()))
+    let mut bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let number = *bytes.first_chunk::<2>()?;
+    bytes.drain(..2);
+    Some((u16::from_be_bytes(number), bytes))
 }
 
 fn open(place: &Place, token: &str) -> Option<RefreshFacts> {
     let (number, sealed) = take_apart(token)?;
-    let plain = place.issuer.refresh_opener(number)?.open(&identity(place.issuer.name()), &sealed).ok()?;
+    let plain = place.issuer.refresh_opener(number)?.open(place.issuer.refresh_identity(), &sealed).ok()?;
     let wire: Wire<'_> = serde_json::from_slice(&plain).ok()?;
     Some(RefreshFacts {
         client: wire.c,
@@ -193,8 +197,4 @@ fn read_jwt(place: &Place, dialects: &dyn Dialects, token: &str) -> Option<Refre
         began_at: read.issued_at,
         rotates: false,
     })
-}
-
-fn identity(issuer: &IssuerName) -> Vec<u8> {
-    format!("ficha refresh token\n{issuer}").into_bytes()
 }

@@ -7,7 +7,7 @@ use ficha_telemetry::metrics::metrics;
 use ficha_types::{GrantKind, IssuerName, ScopeSet, TokenId, UnixSeconds};
 
 use super::{
-    held,
+    Scoped, all_held, held,
     issue::{Signed, Wanted, latest_mark, sign},
     narrow,
 };
@@ -57,7 +57,10 @@ pub(crate) async fn live_token(
     if let Some(entry) = client.live(fits) {
         return Ok(Live::again(entry));
     }
-    let scope = narrow(held(client, api), asked)?;
+    let scope = match asked {
+        None => all_held(client, api),
+        Some(_) => Arc::new(Scoped::of(api, narrow(held(client, api), asked)?)),
+    };
     let _one_renewal_at_a_time = client.renewal.lock().await;
     if let Some(entry) = client.live(fits) {
         return Ok(Live::again(entry));
@@ -65,7 +68,7 @@ pub(crate) async fn live_token(
     let key = LiveKey {
         client: client.client.id.clone(),
         api: api.name.clone(),
-        fingerprint: fingerprint(place, api, &scope, client.client.policy),
+        fingerprint: fingerprint(place, api, &scope.set, client.client.policy),
     };
     if place.trust == Trust::Away {
         // Another one would have to be kept first.
@@ -87,7 +90,6 @@ pub(crate) async fn live_token(
         // One that was replaced or revoked since it was read is one no more.
         place.slot.keep(epoch, || client.remember(entry, now));
     };
-    let written: Arc<str> = scope.in_order_of(&api.scopes).into();
     let there = rules.tokens.live_token(place.issuer.name(), &key).await?;
     let known = |row: &LiveRow| place.issuer.keys.iter().any(|k| k.row.published_kid() == row.kid);
     // A request that was under way when its key was withdrawn may have left this one.
@@ -95,7 +97,7 @@ pub(crate) async fn live_token(
     if let Some(row) = there
         && orphan.is_none()
         && good(row.issued_at, row.expires_at, now)
-        && let Some(live) = open(place, &key, &row, &written)
+        && let Some(live) = open(place, &key, &row, &scope.written)
     {
         remember(&live, row.issued_at);
         return Ok(live);
@@ -111,7 +113,7 @@ pub(crate) async fn live_token(
             Ok(live)
         }
         Kept::Other(row) => {
-            let live = open(place, &key, &row, &written).ok_or(Refusal::Unavailable)?;
+            let live = open(place, &key, &row, &scope.written).ok_or(Refusal::Unavailable)?;
             remember(&live, row.issued_at);
             Ok(live)
         }
@@ -140,7 +142,7 @@ fn offer(
         sealed,
         issued_at: signed.issued_at,
         expires_at: signed.expires_at,
-        kid: signed.kid.clone(),
+        kid: signed.key.row.published_kid().to_owned(),
     };
     let not_before = mark.unwrap_or(UnixSeconds(i64::MIN));
     Ok(LiveOffer { row, fresh_after: now + policy.min_remaining, not_before, now })

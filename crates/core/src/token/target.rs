@@ -44,6 +44,27 @@ pub(crate) fn choose_api<'a>(
     if held(&api.name) { Ok(api) } else { Err(Refusal::UnknownApi) }
 }
 
+/// Scopes, and how they are written.
+#[derive(Debug)]
+pub(crate) struct Scoped {
+    pub(crate) set: ScopeSet,
+    /// In the order of the API that they are of.
+    pub(crate) written: Arc<str>,
+}
+
+impl Scoped {
+    /// Scopes of `api`.
+    pub(crate) fn of(api: &Api, set: ScopeSet) -> Self {
+        Self { written: set.in_order_of(&api.scopes).into(), set }
+    }
+}
+
+/// All that the client holds at `api`, as [`held`], worked out once.
+#[must_use]
+pub(crate) fn all_held(client: &ClientView, api: &Arc<Api>) -> Arc<Scoped> {
+    client.all_held(api, || Scoped::of(api, held(client, api)))
+}
+
 /// What the client holds at `api`, of what the API knows today.
 #[must_use]
 pub(crate) fn held(client: &ClientView, api: &Api) -> ScopeSet {

@@ -3,16 +3,18 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use ficha_types::{ApiName, DialectName, ScopeSet, TokenId, UnixSeconds};
 
+use super::secrets::SecretMemory;
 use crate::{
     ports::{ClientRow, UserRow},
     records::{Api, Client},
+    token::Scoped,
 };
 
 /// A live token in memory.
@@ -37,10 +39,11 @@ pub struct ClientView {
     pub client: Client,
     mark: Option<UnixSeconds>,
     api_marks: Vec<(ApiName, UnixSeconds)>,
-    /// The ids of its secrets, as the log wants them.
-    pub(crate) secret_ids: Vec<Arc<str>>,
-    used_hours: Vec<AtomicI64>,
+    /// What is remembered of its secrets.
+    pub(crate) secrets: SecretMemory,
     live: Mutex<Vec<LiveEntry>>,
+    /// All that it holds at each API that it was asked for at.
+    held: Mutex<Vec<(Arc<Api>, Arc<Scoped>)>>,
     /// Held while a live token is renewed: one signature per node and renewal.
     pub(crate) renewal: tokio::sync::Mutex<()>,
     load: Arc<Load>,
@@ -74,13 +77,12 @@ impl ClientView {
     /// The view of a row.
     #[must_use]
     pub(crate) fn new(row: ClientRow, load: Arc<Load>) -> Self {
-        let secrets = &row.client.secrets;
         Self {
             mark: row.mark,
             api_marks: row.api_marks,
-            secret_ids: secrets.iter().map(|s| s.id.as_str().into()).collect(),
-            used_hours: secrets.iter().map(|_| AtomicI64::new(0)).collect(),
+            secrets: SecretMemory::of(&row.client.secrets),
             live: Mutex::default(),
+            held: Mutex::default(),
             renewal: tokio::sync::Mutex::default(),
             load,
             client: row.client,
@@ -122,10 +124,17 @@ impl ClientView {
         granted
     }
 
-    /// Whether this is the first use of its `n`th secret in this hour, as far as the view knows.
-    pub(crate) fn first_use_in_hour(&self, n: usize, now: UnixSeconds) -> bool {
-        let hour = now.0 / 3600;
-        self.used_hours.get(n).is_some_and(|seen| seen.swap(hour, Ordering::Relaxed) != hour)
+    /// All that it holds at `api`, which `work_out` finds when it is not known.
+    pub(crate) fn all_held(&self, api: &Arc<Api>, work_out: impl FnOnce() -> Scoped) -> Arc<Scoped> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, scopes)) = held.iter().find(|(known, _)| Arc::ptr_eq(known, api)) {
+            return scopes.clone();
+        }
+        let scopes = Arc::new(work_out());
+        // Another value of the same API is the API as it was.
+        held.retain(|(known, _)| known.name != api.name);
+        held.push((api.clone(), scopes.clone()));
+        scopes
     }
 
     /// The first live token that `fits`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ficha_jose::{HmacKey, JwkSet, SealingKey, SigningKey};
 use ficha_types::{ApiName, Audience, IssuerName, UnixSeconds};
 
-use super::{FeedKey, KeyRing, LoadedKey};
+use super::{FeedKey, KeyRing, LoadedKey, SecretMemory};
 use crate::{
     master::{MasterError, MasterKeys},
     ports::IssuerRows,
@@ -38,7 +38,11 @@ pub struct IssuerView {
     pub mark: Option<UnixSeconds>,
     /// The number of its last change.
     pub change: i64,
+    /// What is remembered of the secrets of each of `apis`.
+    api_secrets: Vec<SecretMemory>,
     secret_digests: HmacKey,
+    /// What a sealed refresh token is bound to.
+    refresh_identity: Box<[u8]>,
     refresh_sealing: Vec<(u16, SealingKey)>,
     live_sealing: Vec<(u16, SealingKey)>,
     feed: Vec<FeedKey>,
@@ -74,16 +78,17 @@ impl IssuerView {
                 .ok_or_else(|| broken(format!("its signing key {} can't be opened", row.kid)))?;
             let signing = SigningKey::from_private(row.algorithm, &private)
                 .map_err(|e| broken(format!("its signing key {}: {e}", row.kid)))?;
-            let verifying = signing.verifying();
-            keys.push(LoadedKey { row: KeyRow { sealed: Vec::new(), ..row }, signing: Arc::new(signing), verifying });
+            keys.push(LoadedKey::new(row, signing));
         }
         Ok(Self {
             iss,
+            api_secrets: rows.apis.iter().map(|api| SecretMemory::of(&api.secrets)).collect(),
             apis: rows.apis.into_iter().map(Arc::new).collect(),
             keys: KeyRing::new(keys),
             mark: rows.mark,
             change: rows.change,
             secret_digests: HmacKey::new(&**digests),
+            refresh_identity: format!("ficha refresh token\n{name}").into_bytes().into(),
             refresh_sealing: sealing(SealingPurpose::RefreshTokens),
             live_sealing: sealing(SealingPurpose::LiveTokens),
             feed,
@@ -103,6 +108,11 @@ impl IssuerView {
         self.apis.iter().find(|a| a.name == *name)
     }
 
+    /// The API of that name, whatever the name is, and what is remembered of its secrets.
+    pub(crate) fn api_with_secrets(&self, name: &str) -> Option<(&Arc<Api>, &SecretMemory)> {
+        self.apis.iter().zip(&self.api_secrets).find(|(api, _)| api.name.as_str() == name)
+    }
+
     /// The API that calls itself so.
     #[must_use]
     pub fn api_of(&self, audience: &str) -> Option<&Arc<Api>> {
@@ -120,6 +130,11 @@ impl IssuerView {
     #[must_use]
     pub fn secret_digest(&self, owner: &str, secret_sha256: &[u8; 32]) -> [u8; 32] {
         secret_digest(&self.secret_digests, self.name(), owner, secret_sha256)
+    }
+
+    /// The associated data of every sealed refresh token of this issuer.
+    pub(crate) fn refresh_identity(&self) -> &[u8] {
+        &self.refresh_identity
     }
 
     /// The newest key for refresh tokens, with its number.

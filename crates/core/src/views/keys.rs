@@ -1,11 +1,14 @@
 //! The signing keys of an issuer, parsed once and kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use ficha_jose::{JwkSet, SigningKey, VerifyingKey};
-use ficha_types::{Algorithm, ApiName, UnixSeconds};
+use ficha_jose::{JwkSet, SigningKey, VerifyingKey, jws};
+use ficha_types::{Algorithm, ApiName, DialectName, UnixSeconds};
 
-use crate::records::{KeyRow, KeyState};
+use crate::{
+    ports::Dialect,
+    records::{KeyRow, KeyState},
+};
 
 /// A signing key that is ready for use.
 #[derive(Debug)]
@@ -16,6 +19,34 @@ pub struct LoadedKey {
     pub signing: Arc<SigningKey>,
     /// Its public half (or the secret itself, for HS256).
     pub verifying: VerifyingKey,
+    /// The encoded header of what it signs in each dialect of its issuer.
+    headers: RwLock<Vec<(DialectName, Arc<str>)>>,
+}
+
+impl LoadedKey {
+    /// A key of a row.
+    #[must_use]
+    pub fn new(row: KeyRow, signing: SigningKey) -> Self {
+        let verifying = signing.verifying();
+        let row = KeyRow { sealed: Vec::new(), ..row };
+        Self { row, signing: Arc::new(signing), verifying, headers: RwLock::default() }
+    }
+
+    /// The first part of every token that it signs in `dialect`, made once.
+    pub(crate) fn header(&self, dialect: &dyn Dialect) -> Arc<str> {
+        let headers = self.headers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, header)) = headers.iter().find(|(name, _)| name == dialect.name()) {
+            return header.clone();
+        }
+        drop(headers);
+        let json = dialect.header(self.row.algorithm, self.row.published_kid());
+        let header: Arc<str> = jws::encode_header(json.as_bytes()).into();
+        let mut headers = self.headers.write().unwrap_or_else(PoisonError::into_inner);
+        if headers.iter().all(|(name, _)| name != dialect.name()) {
+            headers.push((dialect.name().clone(), header.clone()));
+        }
+        header
+    }
 }
 
 /// The signing keys of an issuer.

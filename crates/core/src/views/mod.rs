@@ -6,6 +6,7 @@ mod feed_key;
 mod issuer;
 mod keys;
 mod node;
+mod secrets;
 
 pub use client::{ClientView, UserView};
 pub(crate) use client::{LiveEntry, UnderWay};
@@ -14,3 +15,4 @@ pub use issuer::{IssuerView, ViewError};
 pub(crate) use issuer::{open_signing_key, seal_signing_key, secret_digest};
 pub use keys::{KeyRing, LoadedKey};
 pub use node::{CacheSizes, Change, IssuerSlot, Node, Place};
+pub(crate) use secrets::SecretMemory;
