@@ -10,8 +10,8 @@ use crate::{
     outage::Outage,
     passwords::Passwords,
     ports::{
-        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StandingStore,
-        StoreError, TokenStore, UpkeepStore, UserRow,
+        ClientStore, Clock, Commit, Dialects, Edit, Entropy, Expect, OperatorStore, StandingStore, StoreError,
+        TokenStore, UpkeepStore, UserRow,
     },
     records::{AuditEntry, PasswordHash, User},
     refusal::Refusal,

@@ -5,12 +5,13 @@ mod suite;
 
 use std::{path::PathBuf, time::Duration};
 
-use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, Standing, StoreError, TokenStore, Trade, UpkeepStore};
+use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, Standing, StoreError, TokenStore, Trade};
 use ficha_store::{PostgresError, PostgresFailure, PostgresOptions, PostgresStore};
 use ficha_testkit::{
     postgres::{self, Database, Options, Server},
-    store_suite::samples::{NOON, advanced, app, cards, client, founded, last_change, revocation, token, used},
+    store_suite::samples::{NOON, advanced, app, cards, client, founded, last_change, revocation, token, used, word},
 };
+use ficha_types::UnixMillis;
 use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
@@ -51,7 +52,7 @@ async fn of_many_nodes_that_start_at_once_one_makes_the_tables_and_all_serve() {
     let options = PostgresOptions { pool: 2, ..patient(&database.url()) };
     let stores = join_all((0..8).map(|_| PostgresStore::open(&options))).await;
     for store in stores {
-        store.unwrap().probe(NOON).await.unwrap();
+        store.unwrap().beat(&word("node"), UnixMillis(0)).await.unwrap();
     }
     assert_eq!(database.query("SELECT count(*) = max(number) FROM migrations"), "t");
 }
@@ -219,7 +220,7 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
     let store = PostgresStore::open(&patient(&database.url())).await.unwrap();
     let issuer = founded(&store, "acme").await;
     let hasty = PostgresStore::open(&options).await.unwrap();
-    hasty.probe(NOON).await.unwrap();
+    hasty.beat(&word("node"), UnixMillis(0)).await.unwrap();
     server.pause();
     let answers = tokio::time::timeout(LONG, async {
         (hasty.client(&issuer, &app()).await, hasty.trade_refresh(&issuer, &used(1, 0), NOON).await)

@@ -8,8 +8,9 @@ use std::sync::{
 use ficha_core::{
     ports::{
         Beat, BoxFuture, ChangeRow, ClientRow, ClientStore, Commit, Confirmation, Counters, FamilyUse, FeedStore,
-        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PurgeReport,
-        Revocation, SecretUse, Standing, StoreError, TokenRevoked, TokenStore, Trade, UpkeepStore, UserRow,
+        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PlaceRow,
+        PurgeReport, Revocation, SecretUse, Standing, StoreError, TokenRevoked, TokenStore, Trade, UpkeepStore,
+        UserRow,
     },
     records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
 };
@@ -113,10 +114,13 @@ macro_rules! passes {
 }
 
 impl ClientStore for Faulty {
-    fn issuers(&self) -> Answer<'_, Vec<Issuer>> {
-        self.read(self.store.issuers())
+    fn issuers(&self, page: Page) -> Answer<'_, Vec<Issuer>> {
+        self.read(self.store.issuers(page))
     }
     passes! {
+        read places(urls: &'a [String]) -> Vec<PlaceRow>;
+        read stands(origins: &'a [String]) -> bool;
+        read places_of_host(host: &'a str, page: Page) -> Vec<PlaceRow>;
         read issuer(name: &'a IssuerName) -> Option<IssuerRows>;
         read client(issuer: &'a IssuerName, id: &'a ClientId) -> Option<ClientRow>;
         read user(issuer: &'a IssuerName, name: &'a Username) -> Option<UserRow>;

@@ -163,10 +163,7 @@ mod tests {
             first.contains(r#""target":"access","message":"answered","method":"POST","path":"/oauth/token"#),
             "{first}"
         );
-        assert!(
-            first.contains(r#""status":401,"duration_us":1234,"peer":"192.0.2.1"}"#),
-            "{first}"
-        );
+        assert!(first.contains(r#""status":401,"duration_us":1234,"peer":"192.0.2.1"}"#), "{first}");
         assert!(first.len() < 500, "the path is cut: {first}");
         assert!(second.ends_with(r#""peer":"192.0.2.1","grant":"password","client.id":"a"}"#), "{second}");
     }

@@ -2,9 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_jose::{Compact, SealingKey, sha256};
-use ficha_types::{
-    Algorithm, ApiName, ClientId, FamilyId, ScopeSet, Seconds, Secret, Subject, UnixSeconds,
-};
+use ficha_types::{Algorithm, ApiName, ClientId, FamilyId, ScopeSet, Seconds, Secret, Subject, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -159,11 +159,7 @@ fn media_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The credentials of header and body: in one place only, but an equal id may stand in both (RFC 6749 §2.3).
-pub(super) fn credentials(
-    headers: &HeaderMap,
-    fields: &mut Fields<'_>,
-    names: &Names,
-) -> Result<Credentials, Refusal> {
+pub(super) fn credentials(headers: &HeaderMap, fields: &mut Fields<'_>, names: &Names) -> Result<Credentials, Refusal> {
     let header = basic::credentials(headers)?;
     let (id, secret) = (fields.take_plain(Param::ClientId), fields.take(Param::ClientSecret));
     match (header, id, secret) {

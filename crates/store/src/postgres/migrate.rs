@@ -47,6 +47,10 @@ const MIGRATIONS: &[Suited] = &[
         },
         suits: 2,
     },
+    Suited {
+        migration: Migration { number: 3, name: "feed", text: include_str!("../../migrations/postgres/0003_feed.sql") },
+        suits: 2,
+    },
 ];
 
 /// What was done to the tables.

@@ -3,8 +3,9 @@
 use ficha_core::{
     ports::{
         Beat, BoxFuture, ChangeRow, ClientRow, ClientStore, Commit, Confirmation, Counters, FamilyUse, FeedStore,
-        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, OperatorStore, Page, Place, PurgeReport, Revocation,
-        SecretUse, Standing, StoreError, TokenStore, Trade, UpkeepStore, UserRow,
+        IssuerRows, Kept, Lease, LiveKey, LiveOffer, LiveRow, MarkSet, OperatorStore, Page, Place, PlaceRow,
+        PurgeReport, Revocation, SecretUse, Standing, StandingPage, StandingPlace, StandingStore, Standings,
+        StoreError, TokenRevoked, TokenStore, Trade, UpkeepStore, UserRow,
     },
     records::{AuditEntry, Client, Issuer, Mark, SealedKey, User},
 };
@@ -14,14 +15,26 @@ use ficha_types::{
 
 use super::PostgresStore;
 use crate::queries::{
-    changes, clients, families, feed, issuers, keys, marks, operator, purge, revocations, tokens, users,
+    changes, clients, families, feed, issuers, keys, marks, operator, purge, revocations, standing, tokens, users,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 impl ClientStore for PostgresStore {
-    fn issuers(&self) -> Answer<'_, Vec<Issuer>> {
-        self.read((), |(), s| Box::pin(issuers::all(s)))
+    fn issuers(&self, page: Page) -> Answer<'_, Vec<Issuer>> {
+        self.read(page, |page, s| Box::pin(issuers::some(s, page)))
+    }
+
+    fn places<'a>(&'a self, urls: &'a [String]) -> Answer<'a, Vec<PlaceRow>> {
+        self.read(urls, |urls, s| Box::pin(issuers::places(s, urls)))
+    }
+
+    fn stands<'a>(&'a self, origins: &'a [String]) -> Answer<'a, bool> {
+        self.read(origins, |origins, s| Box::pin(issuers::stands(s, origins)))
+    }
+
+    fn places_of_host<'a>(&'a self, host: &'a str, page: Page) -> Answer<'a, Vec<PlaceRow>> {
+        self.read((host, page), |(host, page), s| Box::pin(issuers::of_host(s, host, page)))
     }
 
     fn issuer<'a>(&'a self, name: &'a IssuerName) -> Answer<'a, Option<IssuerRows>> {
@@ -62,19 +75,19 @@ impl TokenStore for PostgresStore {
         revocation: &'a Revocation,
         now: UnixSeconds,
         fold_above: u32,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, TokenRevoked> {
         let told = (issuer.clone(), revocation.clone(), (now, fold_above));
         self.write(told, |(issuer, revocation, bounds), s| {
             Box::pin(revocations::revoke(s, issuer, revocation, *bounds))
         })
     }
 
-    fn revoke_family<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, ()> {
+    fn revoke_family<'a>(&'a self, issuer: &'a IssuerName, used: &'a FamilyUse, now: UnixSeconds) -> Answer<'a, i64> {
         let told = (issuer.clone(), used.clone(), now);
         self.write(told, |(issuer, used, now), s| Box::pin(families::revoke(s, issuer, used, *now)))
     }
 
-    fn mark<'a>(&'a self, issuer: &'a IssuerName, mark: &'a Mark, now: UnixSeconds) -> Answer<'a, UnixSeconds> {
+    fn mark<'a>(&'a self, issuer: &'a IssuerName, mark: &'a Mark, now: UnixSeconds) -> Answer<'a, MarkSet> {
         let told = (issuer.clone(), mark.clone(), now);
         self.write(told, |(issuer, mark, now), s| Box::pin(marks::step(s, issuer, mark, *now)))
     }
@@ -175,8 +188,22 @@ impl UpkeepStore for PostgresStore {
     fn secret_uses<'a>(&'a self, issuer: &'a IssuerName, owner: &'a str) -> Answer<'a, Vec<SecretUse>> {
         self.read((issuer, owner), |(issuer, owner), s| Box::pin(operator::secret_uses(s, issuer, owner)))
     }
+}
 
-    fn probe(&self, now: UnixSeconds) -> Answer<'_, ()> {
-        self.write(now, |now, s| Box::pin(operator::probe(s, *now)))
+impl StandingStore for PostgresStore {
+    fn standing_page<'a>(
+        &'a self,
+        issuer: &'a IssuerName,
+        wanted: &'a Standings,
+        place: &'a StandingPlace,
+        limit: u32,
+    ) -> Answer<'a, StandingPage> {
+        self.read((issuer, wanted, place, limit), |(issuer, wanted, place, limit), s| {
+            Box::pin(standing::page(s, issuer, wanted, (place, *limit)))
+        })
+    }
+
+    fn standing_count<'a>(&'a self, issuer: &'a IssuerName, wanted: &'a Standings) -> Answer<'a, u64> {
+        self.read((issuer, wanted), |(issuer, wanted), s| Box::pin(standing::count(s, issuer, wanted)))
     }
 }

@@ -128,7 +128,6 @@ macro_rules! whole_suite {
             upkeep::a_family_is_kept_until_its_last_token_is_over,
             upkeep::last_uses_of_secrets_are_kept_and_never_move_back,
             upkeep::last_uses_are_no_change_and_go_with_their_owner,
-            upkeep::a_probe_answers_and_is_no_change,
             standing::everything_that_stands_is_told_once_whatever_the_size_of_pages,
             standing::an_api_is_told_nothing_that_is_bound_to_another,
             standing::what_is_over_is_not_told,

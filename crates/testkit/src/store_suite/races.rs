@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use super::{
     Store,
     samples::{
-        NOON, act, advanced, after_noon, api, app, cards, client, family, founded, issuer, last_change, offer, place,
-        revocation, token, used, user, word,
+        NOON, act, advanced, after_noon, api, app, cards, client, family, first_page, founded, issuer, last_change,
+        offer, place, revocation, token, used, user, word,
     },
 };
 
@@ -35,7 +35,7 @@ pub async fn a_base_url_that_several_issuers_claim_at_once_becomes_ones(store: &
     let names: Vec<_> = (0..12).map(|n| format!("claimer-{n}")).collect();
     let claims = names.iter().map(|name| store.commit(found(name, &["https://shared.example"])));
     assert_eq!(done(&join_all(claims).await), 1);
-    assert_eq!(store.issuers().await.unwrap().len(), 1);
+    assert_eq!(store.issuers(first_page()).await.unwrap().len(), 1);
 }
 
 pub async fn issuers_that_swap_their_base_urls_at_once_wait_for_each_other_not_for_ever(store: &dyn Store) {
@@ -50,7 +50,8 @@ pub async fn issuers_that_swap_their_base_urls_at_once_wait_for_each_other_not_f
         // Each has a place that the other one wants too.
         assert_eq!(done(&[one, two]), 0);
     }
-    let places: Vec<_> = store.issuers().await.unwrap().into_iter().map(|issuer| issuer.places.len()).collect();
+    let places: Vec<_> =
+        store.issuers(first_page()).await.unwrap().into_iter().map(|issuer| issuer.places.len()).collect();
     assert_eq!(places, [1, 1]);
 }
 
@@ -87,10 +88,10 @@ pub async fn racing_revocations_of_one_token_are_one_change(store: &dyn Store) {
     let before = last_change(store, &name).await;
     let revocation = revocation(1);
     let revoked = join_all((0..16).map(|_| store.revoke_token(&name, &revocation, NOON, 100))).await;
-    assert!(revoked.iter().all(|folded| matches!(folded, Ok(0))), "{revoked:?}");
+    assert!(revoked.iter().all(|folded| matches!(folded, Ok(done) if done.folded == 0)), "{revoked:?}");
     assert_eq!(last_change(store, &name).await, before + 1);
     // And it was counted once: the bound is where it was.
-    assert_eq!(store.revoke_token(&name, &super::samples::revocation(2), NOON, 2).await.unwrap(), 0);
+    assert_eq!(store.revoke_token(&name, &super::samples::revocation(2), NOON, 2).await.unwrap().folded, 0);
 }
 
 pub async fn racing_replays_and_revocations_of_a_family_are_one_change(store: &dyn Store) {
@@ -194,7 +195,7 @@ pub async fn changes_of_many_kinds_at_once_are_numbered_without_gaps_in_every_is
     let one = async |name: &IssuerName, n: u32| match n % 4 {
         0 => store.revoke_token(name, &revocation(n), NOON, 1000).await.map(drop),
         1 => store.mark(name, &Mark { whose: Marked::Client(word(&format!("c{n}"))), at: NOON }, NOON).await.map(drop),
-        2 => store.revoke_family(name, &used(n, 0), NOON).await,
+        2 => store.revoke_family(name, &used(n, 0), NOON).await.map(drop),
         _ => store.commit(act(name, vec![Edit::PutClient(client(&format!("new-{n}")))])).await.map(drop),
     };
     let all = names.iter().flat_map(|name| (0..32).map(move |n| (name, n))).map(|(name, n)| one(name, n));

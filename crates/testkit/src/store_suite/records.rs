@@ -12,8 +12,8 @@ use futures_util::future::join_all;
 use super::{
     Store,
     samples::{
-        NOON, act, api, app, audit, client, founded, issuer, key, last_change, mark_of_app, revocation, sealing, user,
-        word,
+        NOON, act, api, app, audit, client, first_page, founded, issuer, key, last_change, mark_of_app, revocation,
+        sealing, user, word,
     },
 };
 
@@ -27,10 +27,6 @@ async fn refused(store: &dyn Store, commit: Commit) -> String {
         Err(StoreError::Conflict(why)) => why,
         other => panic!("not refused: {other:?}"),
     }
-}
-
-fn first_page() -> Page {
-    Page { after: String::new(), limit: 1000 }
 }
 
 pub async fn what_is_absent_is_none(store: &dyn Store) {

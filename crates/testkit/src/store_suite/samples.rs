@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ficha_core::{
-    ports::{Commit, Edit, Expect, FamilyUse, LiveKey, LiveOffer, LiveRow, Revocation, Trade},
+    ports::{Commit, Edit, Expect, FamilyUse, LiveKey, LiveOffer, LiveRow, Page, Revocation, Trade},
     records::{
         Api, AuditEntry, Client, Issuer, KeyRow, KeyState, Mark, Marked, PasswordHash, Place, SealedKey,
         SealingPurpose, SecretOrigin, Status, StoredSecret, TokenFormat, User,
@@ -217,4 +217,9 @@ pub fn offer(n: u32, now: UnixSeconds) -> LiveOffer {
 #[must_use]
 pub fn mark_of_app(at: UnixSeconds) -> Mark {
     Mark { whose: Marked::Client(app()), at }
+}
+
+/// As much of a list as one page may hold.
+pub fn first_page() -> Page {
+    Page { after: String::new(), limit: 1000 }
 }
