@@ -10,6 +10,7 @@ mod bare;
 mod cost;
 mod crypto;
 mod feed;
+mod gate;
 mod http;
 mod latency;
 mod options;
@@ -56,6 +57,9 @@ fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.does(Part::Cost) {
         cost::measure(&site, options, &mut report).context("what requests cost")?;
+    }
+    if options.does(Part::Gate) {
+        gate::measure(&site, options, &mut report).context("what proxies' questions cost")?;
     }
     if options.does(Part::Latency) {
         latency::measure(&site, options, &mut report).context("how long requests take")?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) const USAGE: &str = "usage: cargo xtask bench [--quick] [--only PART]… [--rounds N] [--folder DIR] [--ficha FILE] [--profile S]
 
   --quick        fewer and shorter rounds, about two minutes: a look, not a measurement
-  --only PART    one part alone: cost (CPU per request, rates), latency (the 99th percentile), size (memory, database, start)
+  --only PART    one part alone: cost (CPU per request, rates), gate (/verify and ficha gate), latency (the 99th percentile), size (memory, database, start)
   --rounds N     rounds of each figure; 9 (of what is cheap to ask 31), with --quick 3 (7)
   --folder DIR   where the server's data lies meanwhile: on a disk that is worth measuring; beside this program
   --ficha FILE   the server; the one beside this program
@@ -24,6 +24,8 @@ It needs two cores, `taskset`, and nothing else to do for the machine. It fails 
 pub(crate) enum Part {
     /// CPU per request, and rates.
     Cost,
+    /// CPU per question of a proxy.
+    Gate,
     /// The 99th percentile of answers beside storms.
     Latency,
     /// Memory, database, start, binary.
@@ -72,6 +74,7 @@ impl Options {
                 "--ficha" => options.ficha = value()?.into(),
                 "--only" => options.only.push(match value()?.as_str() {
                     "cost" => Part::Cost,
+                    "gate" => Part::Gate,
                     "latency" => Part::Latency,
                     "size" => Part::Size,
                     other => bail!("there is no part `{other}`\n\n{USAGE}"),

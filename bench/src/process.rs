@@ -38,9 +38,21 @@ impl Process {
     /// # Errors
     /// It ends instead.
     pub(crate) fn server(program: &Path, config: &Path, log: &Path, cores: Cores) -> Result<Self> {
+        Self::ficha(program, ("serve", config), log, cores)
+    }
+
+    /// Starts `ficha gate`, likewise.
+    ///
+    /// # Errors
+    /// It ends instead.
+    pub(crate) fn gate(program: &Path, config: &Path, log: &Path, cores: Cores) -> Result<Self> {
+        Self::ficha(program, ("gate", config), log, cores)
+    }
+
+    fn ficha(program: &Path, (name, config): (&str, &Path), log: &Path, cores: Cores) -> Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
         let mut command = pinned(cores);
-        command.arg(program).args(["serve", "--config"]).arg(config).stdout(Stdio::piped()).stderr(log);
+        command.arg(program).args([name, "--config"]).arg(config).stdout(Stdio::piped()).stderr(log);
         let mut started = Self { child: command.spawn().context("taskset can't be started")? };
         started.wait_for_line(|line| line == "ficha is ready")?;
         Ok(started)

@@ -40,6 +40,8 @@ pub(crate) struct Site {
     ficha: PathBuf,
     /// The address of every issuer.
     pub(crate) address: SocketAddr,
+    /// Where proxies ask: the server, and `ficha gate`.
+    pub(crate) gates: [SocketAddr; 2],
 }
 
 impl Site {
@@ -50,15 +52,19 @@ impl Site {
     pub(crate) fn make(options: &Options) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&options.folder)?;
         // Base URLs hold the port, so it must be known before there is a server.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let site = Self { folder, ficha: options.ficha.clone(), address };
+        let held = [(), (), ()].map(|()| TcpListener::bind("127.0.0.1:0"));
+        let [address, own, beside] = held;
+        let (address, gates) = (address?.local_addr()?, [own?.local_addr()?, beside?.local_addr()?]);
+        let site = Self { folder, ficha: options.ficha.clone(), address, gates };
         let mut key = [0; 32];
         random::fill(&mut key);
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(site.path("master.key"))?;
         file.write_all(STANDARD.encode(key).as_bytes())?;
         // `ficha apply` with no server running opens a data folder, but makes none.
         fs::create_dir(site.data())?;
-        fs::write(site.path("ficha.toml"), configuration(address))?;
+        fs::write(site.path("ficha.toml"), configuration(address, gates[0]))?;
+        fs::write(site.path("gate.toml"), gate(gates[1]))?;
+        fs::write(site.path("rules.toml"), rules(address))?;
         fs::write(site.path("issuers.toml"), issuers(address.port(), &dear_hash()?)?)?;
         site.apply("issuers.toml")?;
         Ok(site)
@@ -84,6 +90,14 @@ impl Site {
     /// It does not start.
     pub(crate) fn start(&self, cores: Cores) -> Result<Process> {
         Process::server(&self.ficha, &self.path("ficha.toml"), &self.log(), cores)
+    }
+
+    /// Starts `ficha gate`.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start_gate(&self, cores: Cores) -> Result<Process> {
+        Process::gate(&self.ficha, &self.path("gate.toml"), &self.path("gate.log"), cores)
     }
 
     fn log(&self) -> PathBuf {
@@ -148,6 +162,14 @@ impl Site {
         self.form("/", "bare", &body)
     }
 
+    /// A proxy's question about a request with that token for the API `rs`.
+    pub(crate) fn to_gate(token: &str) -> Vec<u8> {
+        format!(
+            "GET /verify HTTP/1.1\r\nhost: gate\r\nauthorization: Bearer {token}\r\nx-original-method: GET\r\nx-original-uri: /loans/7?full=1\r\nx-forwarded-host: api.example.com\r\nx-forwarded-proto: https\r\nx-forwarded-for: 192.0.2.1\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
     /// A token that is handed out again.
     pub(crate) fn reused(&self) -> Vec<u8> {
         let body = format!(
@@ -190,7 +212,26 @@ impl Site {
     }
 }
 
-fn configuration(address: SocketAddr) -> String {
+fn gate(address: SocketAddr) -> String {
+    format!("[gate]\nlisten = [\"{address}\"]\nrules = \"rules.toml\"\nops = \"off\"\n")
+}
+
+/// As many as an API of some size has, the one that matches among the last.
+fn rules(address: SocketAddr) -> String {
+    let mut all = format!(
+        "issuer = \"http://{address}/standard\"\naudience = \"https://rs.example\"\n[[api]]\nhosts = [\"api.example.com\"]\nrules = [\n"
+    );
+    for noun in ["cards", "users", "accounts", "payments", "limits", "loans"] {
+        for on in [format!("POST /{noun}"), format!("GET /{noun}"), format!("GET /{noun}/{{id}}")] {
+            all += "  { on = \"";
+            all += &on;
+            all += "\", scope = \"loans:read\" },\n";
+        }
+    }
+    all + "]\n"
+}
+
+fn configuration(address: SocketAddr, gate: SocketAddr) -> String {
     format!(
         r#"[listen]
 https = []
@@ -201,6 +242,9 @@ drain_s = 0
 data = "data"
 [keys]
 master_key_file = "master.key"
+[gate]
+listen = ["{gate}"]
+rules = "rules.toml"
 "#
     )
 }
