@@ -13,6 +13,7 @@ mod json;
 mod key;
 mod master_key;
 mod offline;
+mod postgres;
 mod serve;
 mod site;
 mod token;

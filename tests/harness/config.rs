@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ficha_testkit::postgres::{self, Database};
 use tempfile::TempDir;
 
 use super::{Authority, Places};
@@ -21,6 +22,17 @@ pub struct Config {
     pub authority: Authority,
     sections: Vec<(&'static str, String)>,
     certificates: Vec<&'static str>,
+    /// The PostgreSQL database, where it is one.
+    pub(super) database: Option<Database<'static>>,
+}
+
+/// Where a server keeps everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// In the embedded database.
+    Embedded,
+    /// In a PostgreSQL database of its own.
+    Postgres,
 }
 
 impl Default for Config {
@@ -38,6 +50,7 @@ impl Config {
             authority: Authority::new(),
             sections: Vec::new(),
             certificates: vec!["server"],
+            database: None,
             folder,
         };
         // By its address too: programs find it without a name.
@@ -52,6 +65,20 @@ impl Config {
     pub fn with(mut self, section: &'static str, lines: &str) -> Self {
         self.sections.push((section, lines.to_owned()));
         self
+    }
+
+    /// With everything kept there.
+    #[must_use]
+    pub fn on(mut self, engine: Engine) -> Self {
+        match engine {
+            Engine::Embedded => self,
+            Engine::Postgres => {
+                let database = postgres::shared().database();
+                let url = format!("url = \"{}\"", database.url());
+                self.database = Some(database);
+                self.with("store", &url)
+            }
+        }
     }
 
     /// With another certificate beside the first.

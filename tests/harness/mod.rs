@@ -16,7 +16,7 @@ mod wait;
 pub use answer::Answer;
 pub use certificates::{Authority, Issued};
 pub use cli::{Output, ficha, run};
-pub use config::{Config, master_key};
+pub use config::{Config, Engine, master_key};
 pub use door::{Base, Call, Connection, Door};
 pub use feed::{Feed, Said};
 pub use jwt::{Parts, claims, signature, verified_by};

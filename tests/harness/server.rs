@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use rusqlite::types::ValueRef;
 use rustls::ClientConfig;
 use tempfile::TempDir;
 
@@ -248,6 +249,21 @@ impl Server {
         cli::ficha(self.folder.path(), args)
     }
 
+    /// The first value that a query of its database answers, as a text.
+    pub fn query(&self, sql: &str) -> String {
+        if let Some(database) = self.config.as_ref().and_then(|config| config.database.as_ref()) {
+            return database.query(sql);
+        }
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let store = rusqlite::Connection::open_with_flags(self.data.join("ficha.db"), flags).unwrap();
+        let value = |row: &rusqlite::Row<'_>| match row.get_ref(0)? {
+            ValueRef::Integer(number) => Ok(number.to_string()),
+            ValueRef::Text(text) => Ok(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => panic!("neither a number nor a text: {sql}"),
+        };
+        store.query_row(sql, [], value).unwrap()
+    }
+
     /// A file that commands may name.
     pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
@@ -319,6 +335,11 @@ impl Server {
             if !is_key {
                 files.push((entry.path(), false));
             }
+        }
+        if let Some(database) = self.config.as_ref().and_then(|config| config.database.as_ref()) {
+            let dump = self.folder.path().join("database");
+            std::fs::write(&dump, database.text()).unwrap();
+            files.push((dump, false));
         }
         let files: Vec<_> = files.iter().map(|(path, log)| (path.as_path(), *log)).collect();
         secrets::found_in(&files)

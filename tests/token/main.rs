@@ -16,3 +16,6 @@ mod routes;
 mod scope;
 mod transport;
 mod world;
+
+/// Where the servers of these tests keep everything.
+const ENGINE: ficha_tests::Engine = ficha_tests::Engine::Embedded;

@@ -122,7 +122,7 @@ impl World {
         for api in APIS {
             secrets::note("an API's secret", &format!("{mark}-{api}"));
         }
-        let world = Self { server: Server::serve(config), mark, added: Mutex::new(0) };
+        let world = Self { server: Server::serve(config.on(crate::ENGINE)), mark, added: Mutex::new(0) };
         let all: Vec<_> = ISSUERS.iter().map(|(name, _)| world.issuer(name)).collect();
         world.server.apply(&all.concat());
         world
@@ -145,9 +145,7 @@ impl World {
 
     /// How many rows a table of the database has.
     pub(crate) fn count(&self, table: &str) -> i64 {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let store = rusqlite::Connection::open_with_flags(self.server.data.join("ficha.db"), flags).unwrap();
-        store.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        self.server.query(&format!("SELECT count(*) FROM {table}")).parse().unwrap()
     }
 
     /// The secret of an API.

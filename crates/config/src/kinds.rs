@@ -233,6 +233,32 @@ impl Kind for FilePath {
     }
 }
 
+/// The URL of a PostgreSQL database. One with a password is a secret, which a configuration does not hold.
+pub(crate) struct DatabaseUrl;
+
+impl Kind for DatabaseUrl {
+    type Value = String;
+    fn takes(&self) -> String {
+        "a URL as in \"postgres://ficha@db.example/ficha\", without a password".into()
+    }
+    fn take(&self, node: &Node, say: &mut Complaints<'_>) -> Option<String> {
+        let url = text(node).unwrap_or_default();
+        let Some(rest) = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme)) else {
+            // What stands there may hold a password all the same.
+            say.wrong(&node.place, format!("expected {}", self.takes()));
+            return None;
+        };
+        let (before, options) = rest.split_once('?').unwrap_or((rest, ""));
+        let user = before.rsplit_once('@').map_or("", |(user, _)| user);
+        if user.contains(':') || options.split('&').any(|option| option.starts_with("password=")) {
+            let message = "holds a password: put the whole URL into a file of mode 0600 and name that one in url_file";
+            say.wrong(&node.place, message);
+            return None;
+        }
+        Some(url.to_owned())
+    }
+}
+
 /// What need not be there.
 pub(crate) struct Optional<K>(pub(crate) K);
 

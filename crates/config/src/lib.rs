@@ -13,6 +13,7 @@ mod nearest;
 mod problem;
 mod reader;
 mod reference;
+mod secret_file;
 mod sections;
 
 pub use document::{Entry, Node, Value, parse as parse_toml};
@@ -22,6 +23,7 @@ pub use master_key::{MasterKey, MasterKeyError, MasterKeySource, read_master_key
 pub use nearest::{did_you_mean, nearest};
 pub use problem::{Place, Problem};
 pub use reference::reference_markdown;
+pub use secret_file::{SecretFileError, read_secret_file};
 pub use sections::{
     CertificateFiles, Dialects, Gate, GateProcess, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls, Tokens,
 };

@@ -8,6 +8,7 @@ use crate::{
     master_key::read_master_key,
     problem::{Place, Problem},
     reader::{Name, Places, Reader, written},
+    secret_file::read_secret_file,
     sections::{self, Dialects, Gate, KeyFiles, Keys, Limits, Listen, Store, Telemetry, Tls},
 };
 
@@ -97,6 +98,9 @@ pub fn read<K: Into<OsString>, V: Into<OsString>>(
             gate.check(&taken, &mut reader);
         }
     }
+    if let Some(store) = &store {
+        store.check(&mut reader);
+    }
     if let Some(limits) = &limits {
         limits.check(&mut reader);
     }
@@ -135,6 +139,16 @@ impl Config {
         }
         if fs::metadata(&self.store.data).is_ok_and(|m| !m.is_dir()) {
             wrong(("store", "data"), format!("{} is not a folder", self.store.data.display()));
+        }
+        if let Some(path) = &self.store.url_file
+            && let Err(e) = read_secret_file(path)
+        {
+            wrong(("store", "url_file"), format!("{} {e}", path.display()));
+        }
+        if let Some(path) = &self.store.root_ca
+            && let Err(e) = fs::File::open(path)
+        {
+            wrong(("store", "root_ca"), format!("{} cannot be read: {e}", path.display()));
         }
         if let Some(folder) = &self.dialects.folder
             && let Err(e) = fs::read_dir(folder)

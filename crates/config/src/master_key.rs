@@ -1,11 +1,6 @@
 //! The master key: where it is, and reading it.
 
-use std::{
-    fmt, fs,
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 use base64::{
     Engine, alphabet,
@@ -14,8 +9,7 @@ use base64::{
 use ficha_types::Secret;
 use zeroize::Zeroizing;
 
-/// A file that is longer holds something else.
-const MOST_BYTES: usize = 1_024;
+use crate::secret_file::{SecretFileError, read_secret_file};
 
 /// Where the master key is.
 #[derive(Debug)]
@@ -67,14 +61,8 @@ pub struct MasterKeyError {
 
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
-    #[error("cannot be read: {0}")]
-    Unreadable(io::Error),
-    #[error("cannot be read: that is not a file")]
-    NotAFile,
-    #[error(
-        "may be read or written by others (its mode is {0:04o}): `chmod 600` it, and make a new key if others may have read it"
-    )]
-    Open(u32),
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     #[error("is not one: expected 32 bytes in base64 or hex, as `openssl rand -base64 32` prints them")]
     NotAKey,
     #[error("is all zeros: make one with `openssl rand -base64 32`")]
@@ -87,40 +75,15 @@ enum Unusable {
 /// [`MasterKeyError`]: its file can't be read, or others may read it, or it is not 32 bytes in base64 or hex.
 pub fn read_master_key(source: &MasterKeySource) -> Result<MasterKey, MasterKeyError> {
     let read = match source {
-        MasterKeySource::File(path) => read_file(path).and_then(|text| decode(&text).ok_or(Unusable::NotAKey)),
+        MasterKeySource::File(path) => match read_secret_file(path) {
+            Ok(text) => decode(text.expose()).ok_or(Unusable::NotAKey),
+            Err(SecretFileError::NotText) => Err(Unusable::NotAKey),
+            Err(error) => Err(error.into()),
+        },
         MasterKeySource::Environment { key, .. } => decode(key.expose()).ok_or(Unusable::NotAKey),
     };
     let checked = read.and_then(|key| if *key == [0; 32] { Err(Unusable::Zeros) } else { Ok(MasterKey(key)) });
     checked.map_err(|problem| MasterKeyError { source_name: source.to_string(), problem })
-}
-
-fn read_file(path: &Path) -> Result<Zeroizing<String>, Unusable> {
-    // Looked at before it is opened, for opening a pipe would wait; and again once it is, for it may be another one by now.
-    if !fs::metadata(path).map_err(Unusable::Unreadable)?.is_file() {
-        return Err(Unusable::NotAFile);
-    }
-    let file = fs::File::open(path).map_err(Unusable::Unreadable)?;
-    let metadata = file.metadata().map_err(Unusable::Unreadable)?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & forbidden(metadata.uid(), our_uid()) != 0 {
-        return Err(Unusable::Open(mode));
-    }
-    let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES));
-    file.take(MOST_BYTES as u64).read_to_string(&mut text).map_err(|e| {
-        if e.kind() == io::ErrorKind::InvalidData { Unusable::NotAKey } else { Unusable::Unreadable(e) }
-    })?;
-    Ok(text)
-}
-
-/// The bits that the mode of the key's file must not have. What systemd and Kubernetes hand over belongs to root and is read
-/// through a group (or an access list, which shows as one) that they made for it: as good as 0600, unless we are root.
-fn forbidden(owner: u32, us: Option<u32>) -> u32 {
-    if owner == 0 && us.is_some_and(|us| us != 0) { 0o037 } else { 0o077 }
-}
-
-/// Who this process is; `None` where the system does not tell.
-fn our_uid() -> Option<u32> {
-    fs::metadata("/proc/self").ok().map(|m| m.uid())
 }
 
 /// Whether `text` is a key rather than the path of one.
@@ -155,7 +118,7 @@ fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 
@@ -220,17 +183,9 @@ mod tests {
             assert_eq!(
                 in_file(BASE64.as_bytes(), mode).unwrap_err(),
                 format!(
-                    "the master key in the file PATH may be read or written by others (its mode is {mode:04o}): `chmod 600` it, and make a new key if others may have read it"
+                    "the master key in the file PATH may be read or written by others (its mode is {mode:04o}): `chmod 600` it, and make a new secret if others may have read it"
                 )
             );
-        }
-    }
-
-    #[test]
-    fn what_root_hands_over_may_be_read_through_its_group() {
-        assert_eq!(forbidden(0, Some(990)), 0o037);
-        for (owner, us) in [(0, Some(0)), (990, Some(990)), (990, Some(0)), (0, None)] {
-            assert_eq!(forbidden(owner, us), 0o077, "{owner} {us:?}");
         }
     }
 

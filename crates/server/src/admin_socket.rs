@@ -31,7 +31,8 @@ pub(crate) struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Makes the socket in `data`, in the place of one that a killed server left: the caller holds the store's lock. It is made
+    /// Makes the socket in `data`, in the place of one that a killed server left: the caller holds the lock of the
+    /// store or of the folder. It is made
     /// in a folder of mode 0700 and moved, so it never stands open to others, not for a moment.
     pub(crate) fn bind(data: &Path) -> io::Result<Self> {
         let path = data.join(NAME);

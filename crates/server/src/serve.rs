@@ -3,17 +3,17 @@
 use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use ficha_config::{Config, LogFormat};
+use ficha_config::{Config, LogFormat, read_secret_file};
 use ficha_core::{revocation_feed::FeedLimits, views::CacheSizes};
 use ficha_gate::{Check, Gate, OwnIssuer, Rulebook, rules::Tokens};
 use ficha_oauth::FaceOptions;
-use ficha_store::OpenOptions;
+use ficha_store::{OpenOptions, PostgresOptions};
 use ficha_telemetry::{LogOptions, logging};
 use ficha_web::{BodyLimits, CertStore, CertificateFiles, Http2Limits, Limits, Listener, Shutdown, TrustedProxies};
 
 use crate::{
     clock, gate, master, run,
-    wire::{self, Opener, Opening, Sizes},
+    wire::{self, Engine, Opener, Opening, Sizes},
 };
 
 /// The options of `ficha serve`.
@@ -123,8 +123,30 @@ pub(crate) fn opening(config: &Config, opener: Opener) -> Result<Opening> {
         masters: master::of(&config.keys)?,
         dialects: config.dialects.folder.clone(),
         sizes: sizes(&config.limits),
-        store: OpenOptions { readers: config.store.readers, queue: config.store.queue, ..OpenOptions::default() },
+        store: engine(&config.store)?,
     })
+}
+
+fn engine(store: &ficha_config::Store) -> Result<Engine> {
+    let url = match (&store.url, &store.url_file) {
+        (Some(url), _) => url.clone(),
+        (None, Some(path)) => {
+            let url = read_secret_file(path).map_err(|e| wire::WrongUse(format!("{}: {e}", path.display())))?;
+            url.expose().to_owned()
+        }
+        (None, None) => {
+            let options = OpenOptions { readers: store.readers, queue: store.queue, ..OpenOptions::default() };
+            return Ok(Engine::Embedded(options));
+        }
+    };
+    Ok(Engine::Postgres(PostgresOptions {
+        direct_url: store.direct_url.clone(),
+        root_ca: store.root_ca.clone(),
+        pool: store.pool,
+        queue: store.queue,
+        prepared: store.prepared,
+        ..PostgresOptions::new(&url)
+    }))
 }
 
 fn sizes(limits: &ficha_config::Limits) -> Sizes {

@@ -1,8 +1,11 @@
 //! Putting the parts together: the store, the rules, the dialects. Time, chance and the environment are read here alone.
 
 use std::{
+    fs::{DirBuilder, File, TryLockError},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -15,14 +18,14 @@ use ficha_core::{
     master::MasterKeys,
     operator::{Operator, Rivals, Routes, Spares, Surroundings},
     passwords::Passwords,
-    ports::{BackupStore, Entropy, OperatorStore},
+    ports::{BackupStore, ClientStore, Entropy, OperatorStore, StandingStore, TokenStore, UpkeepStore},
     records::Issuer,
     signer::Signer,
     token::Introspected,
     views::{CacheSizes, Node},
 };
 use ficha_oauth::dialect::DialectSet;
-use ficha_store::{OpenOptions, SqliteStore};
+use ficha_store::{OpenOptions, PostgresFailure, PostgresOptions, PostgresStore, SqliteStore};
 use ficha_types::NodeName;
 
 use crate::clock::{SystemClock, SystemEntropy};
@@ -33,6 +36,9 @@ pub(crate) const DATABASE: &str = "ficha.db";
 const MADE_BY: &str = "made_by";
 /// The note that names the master key.
 const MASTER: &str = "master";
+
+/// Between two attempts to reach the database at the start.
+const REACH_AGAIN: Duration = Duration::from_millis(500);
 
 /// RSA keys on stock.
 const SPARES: usize = 2;
@@ -67,7 +73,15 @@ pub(crate) struct Opening {
     pub(crate) masters: MasterKeys,
     pub(crate) dialects: Option<PathBuf>,
     pub(crate) sizes: Sizes,
-    pub(crate) store: OpenOptions,
+    pub(crate) store: Engine,
+}
+
+/// Where everything is kept.
+pub(crate) enum Engine {
+    /// In a file of the data folder.
+    Embedded(OpenOptions),
+    /// In a PostgreSQL database.
+    Postgres(PostgresOptions),
 }
 
 /// What runs.
@@ -78,23 +92,95 @@ pub(crate) struct Parts {
     backups: Option<Arc<dyn BackupStore>>,
     /// RSA keys on stock, so that an issuer is made at once.
     spares: usize,
+    /// What keeps a second node out of the data folder, where the store does not.
+    _folder: Option<File>,
 }
 
-/// Opens the embedded store under its lock and puts the rules on it.
+/// Opens the store, the embedded one under its lock, and puts the rules on it.
 pub(crate) async fn open(opening: Opening) -> Result<Parts> {
+    match &opening.store {
+        Engine::Embedded(options) => {
+            let path = opening.data.join(DATABASE);
+            let opened = tokio::task::spawn_blocking({
+                let (path, options) = (path.clone(), options.clone());
+                move || SqliteStore::open(&path, &options)
+            });
+            let store = Arc::new(opened.await??);
+            let clock = Arc::new(SystemClock::new());
+            let feed = Feed::alone(store.clone(), clock.clone(), node_name(None)?);
+            let place = path.display().to_string();
+            put_together(opening, Opened { backups: Some(store.clone()), store, place, folder: None, clock, feed })
+                .await
+        }
+        Engine::Postgres(options) => {
+            let folder = (opening.opener == Opener::Serve).then(|| take_folder(&opening.data)).transpose()?;
+            let store = Arc::new(reach(options, opening.opener).await?);
+            let place = store.place().to_owned();
+            let clock = Arc::new(SystemClock::new());
+            let feed = Feed::of_many(store.clone(), clock.clone(), node_name(None)?);
+            put_together(opening, Opened { backups: None, store, place, folder, clock, feed }).await
+        }
+    }
+}
+
+/// Opens a database that other nodes use too. A server waits for one that does not answer yet: the node starts beside it, or
+/// while it fails over.
+async fn reach(options: &PostgresOptions, opener: Opener) -> Result<PostgresStore> {
+    let mut told = false;
+    loop {
+        match PostgresStore::open(options).await {
+            Ok(store) => return Ok(store),
+            Err(error) if opener == Opener::Serve && matches!(error.why, PostgresFailure::Unreachable(_)) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, "waiting for the database");
+                }
+                tokio::time::sleep(REACH_AGAIN).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Makes a node's folder, and takes the lock that keeps a second node out: each has a socket for administration of its own.
+fn take_folder(data: &Path) -> Result<File> {
+    let failed = || format!("the data folder {}", data.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(failed)?;
+    let path = data.join("node.lock");
+    let lock = File::options().write(true).create(true).truncate(false).mode(0o600).open(&path).with_context(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another node uses the data folder {} (the lock: {}): give this one a folder of its own",
+            data.display(),
+            path.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(failed),
+    }
+}
+
+/// A store that was opened, and what goes with its kind.
+struct Opened<S> {
+    store: Arc<S>,
+    /// Where it is, for people.
+    place: String,
+    /// The lock of the node's folder, where the store has none.
+    folder: Option<File>,
+    /// The embedded store's own backups.
+    backups: Option<Arc<dyn BackupStore>>,
+    clock: Arc<SystemClock>,
+    feed: Feed,
+}
+
+async fn put_together<S>(opening: Opening, opened: Opened<S>) -> Result<Parts>
+where
+    S: ClientStore + TokenStore + OperatorStore + UpkeepStore + StandingStore + 'static,
+{
+    let Opened { store, place, folder, backups, clock, feed } = opened;
     let dialects = Arc::new(load_dialects(opening.dialects.as_deref())?);
-    let path = opening.data.join(DATABASE);
-    let opened = tokio::task::spawn_blocking({
-        let (path, options) = (path.clone(), opening.store);
-        move || SqliteStore::open(&path, &options)
-    });
-    let store = Arc::new(opened.await??);
     let masters = Arc::new(opening.masters);
-    claim(&*store, (opening.opener, &path)).await?;
-    settle_master(&*store, &masters).await.with_context(|| format!("the database {}", path.display()))?;
+    claim(&*store, (opening.opener, &place)).await?;
+    settle_master(&*store, &masters).await.with_context(|| format!("the database {place}"))?;
     let sizes = opening.sizes;
-    let clock = Arc::new(SystemClock::new());
-    let feed = Feed::alone(store.clone(), clock.clone(), node_name(None)?);
     let rules = Rules {
         clock,
         chance: Arc::new(SystemEntropy),
@@ -115,7 +201,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
         limits: sizes.rules,
     };
     let spares = if opening.opener == Opener::Serve { SPARES } else { 0 };
-    Ok(Parts { rules: Arc::new(rules), dialects, masters, backups: Some(store), spares })
+    Ok(Parts { rules: Arc::new(rules), dialects, masters, backups, spares, _folder: folder })
 }
 
 /// The dialects: the built-in ones and those of `folder`.
@@ -124,17 +210,15 @@ pub(crate) fn load_dialects(folder: Option<&Path>) -> Result<DialectSet> {
 }
 
 /// Whether the database is one for `opener`; a new one becomes its own.
-async fn claim(store: &dyn OperatorStore, (opener, path): (Opener, &Path)) -> Result<()> {
+async fn claim(store: &dyn OperatorStore, (opener, place): (Opener, &str)) -> Result<()> {
     let made_by = store.note(MADE_BY).await?;
     match (opener, made_by.as_deref()) {
         (Opener::Serve, Some("dev")) => bail!(
-            "{} was made by `ficha dev`: its clients and their secrets are public. Let `ficha serve` make one of its own in another data folder",
-            path.display()
+            "{place} was made by `ficha dev`: its clients and their secrets are public. Let `ficha serve` make one of its own in another data folder"
         ),
-        (Opener::Dev, Some("serve")) => bail!(
-            "{} was made by `ficha serve`: `ficha dev` leaves it alone. Name another folder with --data",
-            path.display()
-        ),
+        (Opener::Dev, Some("serve")) => {
+            bail!("{place} was made by `ficha serve`: `ficha dev` leaves it alone. Name another folder with --data")
+        }
         (Opener::Dev, None) => Ok(store.set_note(MADE_BY, "dev").await?),
         (Opener::Serve | Opener::Command, None) => Ok(store.set_note(MADE_BY, "serve").await?),
         (_, Some(_)) => Ok(()),
@@ -210,7 +294,7 @@ pub(crate) fn operator(parts: &Parts, surroundings: Surroundings) -> Arc<Operato
 pub(crate) fn surroundings(config: &Config) -> Surroundings {
     use std::os::unix::fs::PermissionsExt;
     let mut secrets: Vec<_> = config.tls.certificates.iter().map(|c| c.key.clone()).collect();
-    secrets.push(config.store.data.join(DATABASE));
+    secrets.push(config.store.url_file.clone().unwrap_or_else(|| config.store.data.join(DATABASE)));
     let others_may_read = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
     Surroundings {
         dev: false,

@@ -48,7 +48,13 @@ impl Server {
     /// The one that is meant: `--data`, else `--config`, else `./ficha.toml`, else `./ficha-dev`.
     pub(crate) async fn find(global: &Global) -> Result<Self> {
         let (data, config) = place(global)?;
-        if !data.is_dir() {
+        // A node of a shared database is administered from anywhere that may write to that.
+        let shared = || {
+            Ok::<_, WrongUse>(
+                config.as_deref().map(wire::load_config).transpose()?.is_some_and(|c| c.store.is_shared()),
+            )
+        };
+        if !data.is_dir() && !shared()? {
             return Err(WrongUse(format!(
                 "there is no data folder {}: start the server once (`ficha dev`, `ficha serve`), or say which one with --data or --config",
                 data.display()
