@@ -25,5 +25,6 @@ pub use problem::{Place, Problem};
 pub use reference::reference_markdown;
 pub use secret_file::{SecretFileError, read_secret_file};
 pub use sections::{
-    CertificateFiles, Dialects, Gate, GateProcess, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls, Tokens,
+    CertificateFiles, Cluster, Dialects, Gate, GateProcess, Keys, Limits, Listen, LogFormat, Store, Telemetry, Tls,
+    Tokens,
 };

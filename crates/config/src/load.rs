@@ -9,7 +9,7 @@ use crate::{
     problem::{Place, Problem},
     reader::{Name, Places, Reader, written},
     secret_file::read_secret_file,
-    sections::{self, Dialects, Gate, KeyFiles, Keys, Limits, Listen, Store, Telemetry, Tls},
+    sections::{self, Cluster, Dialects, Gate, KeyFiles, Keys, Limits, Listen, Store, Telemetry, Tls},
 };
 
 /// A file that is longer is no configuration.
@@ -24,6 +24,8 @@ pub struct Config {
     pub tls: Tls,
     /// Where everything is kept.
     pub store: Store,
+    /// This node among others.
+    pub cluster: Cluster,
     /// Where the master key is.
     pub keys: Keys,
     /// Dialects of the user's own.
@@ -83,6 +85,7 @@ pub fn read<K: Into<OsString>, V: Into<OsString>>(
     let listen = Listen::read(&mut reader);
     let tls = Tls::read(&mut reader);
     let store = Store::read(&mut reader);
+    let cluster = Cluster::read(&mut reader);
     let keys = KeyFiles::read(&mut reader).and_then(|files| Keys::new(files, secrets, &mut reader));
     let dialects = Dialects::read(&mut reader);
     let gate = Gate::read(&mut reader);
@@ -106,9 +109,9 @@ pub fn read<K: Into<OsString>, V: Into<OsString>>(
     }
     let Reader { places, problems, .. } = reader;
     let config = || {
-        let (listen, tls, store, keys) = (listen?, tls?, store?, keys?);
+        let (listen, tls, store, cluster, keys) = (listen?, tls?, store?, cluster?, keys?);
         let (dialects, gate, limits, telemetry) = (dialects?, gate?, limits?, telemetry?);
-        Some(Config { listen, tls, store, keys, dialects, gate, limits, telemetry, places })
+        Some(Config { listen, tls, store, cluster, keys, dialects, gate, limits, telemetry, places })
     };
     match config() {
         Some(config) if problems.is_empty() => Ok(config),
@@ -226,7 +229,7 @@ pub(crate) mod tests {
         let expected = [
             "environment variable FICHA_LIMITS__BODYBYTES: no option is called that, did you mean FICHA_LIMITS__BODY_BYTES?",
             "ficha.toml:2: [listen] htps: unknown key, did you mean https? (there are https, http, ops, trusted_proxies, drain_s, shutdown_s)",
-            "ficha.toml:4: [limit]: unknown section, did you mean limits? (there are listen, tls, store, keys, dialects, gate, limits, telemetry)",
+            "ficha.toml:4: [limit]: unknown section, did you mean limits? (there are listen, tls, store, cluster, keys, dialects, gate, limits, telemetry)",
             "ficha.toml:3: [listen] ops: expected an IP address and a port, ",
             "ficha.toml:9: [tls] reload_s: expected seconds from 1 to 86400, ",
             "ficha.toml: [store] data: missing: expected the path of a folder",

@@ -122,7 +122,8 @@ pub(crate) fn opening(config: &Config, opener: Opener) -> Result<Opening> {
         data: config.store.data.clone(),
         masters: master::of(&config.keys)?,
         dialects: config.dialects.folder.clone(),
-        sizes: sizes(&config.limits),
+        sizes: sizes(config),
+        node: config.cluster.node.clone(),
         store: engine(&config.store)?,
     })
 }
@@ -149,7 +150,9 @@ fn engine(store: &ficha_config::Store) -> Result<Engine> {
     }))
 }
 
-fn sizes(limits: &ficha_config::Limits) -> Sizes {
+fn sizes(config: &Config) -> Sizes {
+    let limits = &config.limits;
+    let seconds = |span: std::time::Duration| ficha_types::Seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let or_cores = |n: usize| if n == 0 { cores } else { n };
     Sizes {
@@ -160,8 +163,8 @@ fn sizes(limits: &ficha_config::Limits) -> Sizes {
         hashing: (or_cores(limits.hashing_threads), limits.hashing_queue),
         rules: ficha_core::Limits {
             mark_wait: limits.mark_wait_s,
-            verifier_leeway: ficha_types::Seconds(i64::try_from(limits.verifier_leeway_s.as_secs()).unwrap_or(60)),
-            ..ficha_core::Limits::default()
+            verifier_leeway: seconds(limits.verifier_leeway_s),
+            max_clock_skew: seconds(config.cluster.max_clock_skew_s),
         },
     }
 }

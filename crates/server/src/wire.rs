@@ -26,7 +26,7 @@ use ficha_core::{
 };
 use ficha_oauth::dialect::DialectSet;
 use ficha_store::{OpenOptions, PostgresFailure, PostgresOptions, PostgresStore, SqliteStore};
-use ficha_types::NodeName;
+use ficha_types::{NodeName, Seconds};
 
 use crate::clock::{SystemClock, SystemEntropy};
 
@@ -73,6 +73,8 @@ pub(crate) struct Opening {
     pub(crate) masters: MasterKeys,
     pub(crate) dialects: Option<PathBuf>,
     pub(crate) sizes: Sizes,
+    /// What others call this node.
+    pub(crate) node: Option<String>,
     pub(crate) store: Engine,
 }
 
@@ -97,7 +99,7 @@ pub(crate) struct Parts {
 }
 
 /// Opens the store, the embedded one under its lock, and puts the rules on it.
-pub(crate) async fn open(opening: Opening) -> Result<Parts> {
+pub(crate) async fn open(mut opening: Opening) -> Result<Parts> {
     match &opening.store {
         Engine::Embedded(options) => {
             let path = opening.data.join(DATABASE);
@@ -107,7 +109,9 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
             });
             let store = Arc::new(opened.await??);
             let clock = Arc::new(SystemClock::new());
-            let feed = Feed::alone(store.clone(), clock.clone(), node_name(None)?);
+            // There is one clock.
+            opening.sizes.rules.max_clock_skew = Seconds(0);
+            let feed = Feed::alone(store.clone(), clock.clone(), node_name(opening.node.as_deref())?);
             let place = path.display().to_string();
             put_together(opening, Opened { backups: Some(store.clone()), store, place, folder: None, clock, feed })
                 .await
@@ -117,7 +121,7 @@ pub(crate) async fn open(opening: Opening) -> Result<Parts> {
             let store = Arc::new(reach(options, opening.opener).await?);
             let place = store.place().to_owned();
             let clock = Arc::new(SystemClock::new());
-            let feed = Feed::of_many(store.clone(), clock.clone(), node_name(None)?);
+            let feed = Feed::of_many(store.clone(), clock.clone(), node_name(opening.node.as_deref())?);
             put_together(opening, Opened { backups: None, store, place, folder, clock, feed }).await
         }
     }

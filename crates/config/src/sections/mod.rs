@@ -1,5 +1,6 @@
 //! The sections, one file each. An option is one line there and nowhere else.
 
+mod cluster;
 mod dialects;
 mod gate;
 mod gate_process;
@@ -11,6 +12,7 @@ mod telemetry;
 mod tls;
 mod tokens;
 
+pub use cluster::Cluster;
 pub use dialects::Dialects;
 pub use gate::Gate;
 pub use gate_process::GateProcess;
@@ -31,6 +33,7 @@ pub(crate) fn all() -> Vec<SectionInfo> {
         Listen::info(),
         Tls::info(),
         Store::info(),
+        Cluster::info(),
         keys::info(),
         Dialects::info(),
         Gate::info(),
