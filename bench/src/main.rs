@@ -20,6 +20,7 @@ mod report;
 mod site;
 mod size;
 mod storm;
+mod verifier;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,13 @@ fn main() -> ExitCode {
 /// Runs what is asked for and prints the table; fails when a request was not answered as it must be, never for a figure.
 fn run(options: &Options) -> Result<ExitCode> {
     let mut report = Report::new(options);
+    if options.does(Part::Verifier) && options.profile.is_none() {
+        verifier::measure(options, &mut report).context("what a verifier costs")?;
+    }
+    if !options.needs_site() {
+        println!("{report}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let site = Site::make(options).context("the server's data can't be made")?;
     if let Some(series) = &options.profile {
         cost::profile(&site, series)?;

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 pub(crate) const USAGE: &str = "usage: cargo xtask bench [--quick] [--only PART]… [--rounds N] [--folder DIR] [--ficha FILE] [--profile S]
 
   --quick        fewer and shorter rounds, about two minutes: a look, not a measurement
-  --only PART    one part alone: cost (CPU per request, rates), gate (/verify and ficha gate), latency (the 99th percentile), size (memory, database, start)
+  --only PART    one part alone: cost (CPU per request, rates), gate (/verify and ficha gate), latency (the 99th percentile),
+                 size (memory, database, start), verifier (the library for APIs, no server)
   --rounds N     rounds of each figure; 9 (of what is cheap to ask 31), with --quick 3 (7)
   --folder DIR   where the server's data lies meanwhile: on a disk that is worth measuring; beside this program
   --ficha FILE   the server; the one beside this program
@@ -30,6 +31,8 @@ pub(crate) enum Part {
     Latency,
     /// Memory, database, start, binary.
     Size,
+    /// The library for APIs.
+    Verifier,
 }
 
 /// The command line.
@@ -77,6 +80,7 @@ impl Options {
                     "gate" => Part::Gate,
                     "latency" => Part::Latency,
                     "size" => Part::Size,
+                    "verifier" => Part::Verifier,
                     other => bail!("there is no part `{other}`\n\n{USAGE}"),
                 }),
                 other => bail!("`{other}` is unknown\n\n{USAGE}"),
@@ -88,6 +92,11 @@ impl Options {
     /// Whether `part` is asked for.
     pub(crate) fn does(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// Whether anything asked for needs a server.
+    pub(crate) fn needs_site(&self) -> bool {
+        self.profile.is_some() || self.only.is_empty() || self.only.iter().any(|part| *part != Part::Verifier)
     }
 
     /// Rounds of a figure: as asked for, else that of a whole run, or of `--quick`.
