@@ -427,6 +427,12 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_takes_20_bytes() {
+        // And one byte of the table's own: a million, in tables of twice as many places, 42 MiB.
+        assert_eq!(size_of::<(Print, u32)>(), 20);
+    }
+
+    #[test]
     fn a_withdrawn_key_is_dead_for_ever() {
         let known = Revocations::new();
         known.key("k1").unwrap();
