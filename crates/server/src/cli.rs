@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     commands::{
         api::ApiCommand, apply::ApplyArgs, backup::BackupArgs, client::ClientCommand, completions::CompletionsArgs,
-        dialect::DialectCommand, issuer::IssuerCommand, key::KeyCommand, restore::RestoreArgs, token::TokenCommand,
-        user::UserCommand,
+        dialect::DialectCommand, issuer::IssuerCommand, key::KeyCommand, move_::MoveArgs, restore::RestoreArgs,
+        token::TokenCommand, user::UserCommand,
     },
     dev::DevArgs,
     gate::GateArgs,
@@ -65,6 +65,8 @@ pub(crate) enum Manage {
     Backup(BackupArgs),
     /// Put a backup in the database's place, with no server running; everything issued until now is dead then.
     Restore(RestoreArgs),
+    /// Carry the embedded database over to PostgreSQL, with no server running.
+    Move(MoveArgs),
     /// Look at issuers.
     #[command(subcommand)]
     Issuer(IssuerCommand),
@@ -178,6 +180,8 @@ mod tests {
             "backup b.db",
             "restore b.db",
             "restore b.db --replace --keep-tokens",
+            "move --to postgres://ficha@db.example/ficha",
+            "move --to-file url --root-ca ca.pem",
             "doctor",
             "completions bash",
         ] {

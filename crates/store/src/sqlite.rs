@@ -84,6 +84,12 @@ impl SqliteStore {
         &self.path
     }
 
+    /// A connection that reads for as long as it likes, in nobody's way.
+    pub(crate) fn past_the_queues(&self) -> Result<rusqlite::Connection, rusqlite::Error> {
+        let recipe = Recipe { path: self.path.clone(), max_pages: None, log_bound: 0 };
+        recipe.reader().map(|session| session.connection)
+    }
+
     /// Runs a step on the writer's thread; answers when it is durable.
     fn write<T, F>(&self, step: F) -> BoxFuture<'_, Result<T, StoreError>>
     where

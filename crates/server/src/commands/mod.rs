@@ -12,6 +12,7 @@ pub(crate) mod gate;
 mod input;
 pub(crate) mod issuer;
 pub(crate) mod key;
+pub(crate) mod move_;
 mod output;
 mod progress;
 pub(crate) mod restore;
@@ -32,6 +33,7 @@ pub(crate) async fn run(command: Manage, global: &Global) -> Result<()> {
         Manage::Apply(args) => apply::run(args, global).await,
         Manage::Backup(args) => backup::run(args, global).await,
         Manage::Restore(args) => restore::run(args, global).await,
+        Manage::Move(args) => move_::run(args, global).await,
         Manage::Issuer(command) => issuer::run(command, global).await,
         Manage::Api(command) => api::run(command, global).await,
         Manage::Client(command) => client::run(command, global).await,

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio::sync::Semaphore;
-use tokio_postgres::Config;
+use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
@@ -12,6 +12,24 @@ use super::{
     session::Manner,
     tidings::Tidings,
 };
+
+impl PostgresOptions {
+    /// A connection of one's own, past a pooler where there is one, with the future that drives it.
+    pub(crate) async fn connect(
+        &self,
+    ) -> Result<(Client, impl Future<Output = Result<(), Error>> + Send + use<>), PostgresError> {
+        let unread = |why| PostgresError { place: "in the URL".to_owned(), why };
+        let pooled = config(&self.url).map_err(unread)?;
+        let mut way = self.direct_url.as_ref().map(|url| config(url)).transpose().map_err(unread)?;
+        if let Some(direct) = &mut way {
+            same_user(direct, &pooled);
+        }
+        let way = way.unwrap_or(pooled);
+        let failed = |why| PostgresError { place: place(&way), why };
+        let tls = tls(self).map_err(failed)?;
+        way.connect(tls).await.map_err(|e| failed(PostgresFailure::of(&e)))
+    }
+}
 
 pub(super) async fn open(options: &PostgresOptions) -> Result<Inner, PostgresError> {
     let unread = |why| PostgresError { place: "in [store] url".to_owned(), why };
