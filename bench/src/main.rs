@@ -15,8 +15,10 @@ mod http;
 mod latency;
 mod options;
 mod process;
+mod purge;
 mod rate;
 mod report;
+mod scale;
 mod site;
 mod size;
 mod storm;
@@ -74,6 +76,12 @@ fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.does(Part::Size) {
         size::measure(&site, options, &mut report).context("what the server takes")?;
+    }
+    if options.does(Part::Purge) {
+        purge::measure(&site, options, &mut report).context("whether the database grows")?;
+    }
+    if options.does(Part::Scale) {
+        scale::measure(options, &mut report).context("very many clients")?;
     }
     println!("{report}");
     Ok(if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
