@@ -362,7 +362,9 @@ impl Zipf {
                 sum
             })
             .collect();
-        sums.iter_mut().for_each(|s| *s /= sum);
+        for s in &mut sums {
+            *s /= sum;
+        }
         Self(sums)
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use ficha_core::{
     Rules,
-    ports::{Lease, Page},
+    ports::{Lease, Page, StoreError},
     upkeep::rotate_keys::rotate_due,
 };
 use ficha_oauth::Face;
@@ -148,6 +148,7 @@ async fn purge(rules: &Rules) {
                 "live_tokens" => Table::LiveTokens,
                 "families" => Table::Families,
                 "revocations" => Table::Revocations,
+                "nodes" => Table::Nodes,
                 _ => Table::Changes,
             };
             metrics().rows_purged.add(label, *rows);
@@ -166,35 +167,37 @@ async fn flush(rules: &Rules) {
     }
 }
 
-/// Each hour lets the keys of every issuer take their turns: a few issuers at a time, never in the way of requests.
+/// Each hour lets the keys of every issuer take their turns.
 async fn rotate(rules: Arc<Rules>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let mut page = Page { after: String::new(), limit: ISSUERS };
-        let duty = has_duty(&rules, "rotate", Duration::from_hours(1)).await;
-        while duty {
-            let issuers = match rules.clients.issuers(page.clone()).await {
-                Ok(issuers) => issuers,
-                Err(error) => {
-                    tracing::warn!(%error, "keys that are due could not be looked for");
-                    break;
-                }
-            };
-            let Some(last) = issuers.last() else { break };
-            page.after = last.name.to_string();
-            for issuer in issuers {
-                if stop.is_cancelled() {
-                    return;
-                }
-                if let Err(error) = rotate_due(&rules, &issuer.name).await {
-                    tracing::warn!(issuer = %issuer.name, %error, "keys that are due could not be rotated");
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        if has_duty(&rules, "rotate", Duration::from_hours(1)).await
+            && let Err(error) = rotate_all(&rules, &stop).await
+        {
+            tracing::warn!(%error, "keys that are due could not be looked for");
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(Duration::from_hours(1)) => {}
         }
+    }
+}
+
+/// A few issuers at a time, never in the way of requests.
+async fn rotate_all(rules: &Rules, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut page = Page { after: String::new(), limit: ISSUERS };
+    loop {
+        let issuers = rules.clients.issuers(page.clone()).await?;
+        let Some(last) = issuers.last() else { return Ok(()) };
+        page.after = last.name.to_string();
+        for issuer in issuers {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            if let Err(error) = rotate_due(rules, &issuer.name).await {
+                tracing::warn!(issuer = %issuer.name, %error, "keys that are due could not be rotated");
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -170,6 +170,7 @@ labels! {
         Families = "families",
         Revocations = "revocations",
         Changes = "changes",
+        Nodes = "nodes",
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn holds_credentials(query: &str, names: &Names) -> bool {
 /// Decodes one half of a pair: `+` is a space, `%` and two hexadecimal digits a byte, all of it UTF-8.
 pub(super) fn decode(text: &[u8]) -> Result<Cow<'_, str>, Malformed> {
     // Every byte is looked at, whatever the first ones are: so the compiler looks at many at once.
-    let escaped = text.iter().fold(false, |any, b| any | (*b == b'%') | (*b == b'+'));
+    let escaped = text.contains(&b'%') || text.contains(&b'+');
     if escaped {
         String::from_utf8(unescape(text)?).map(Cow::Owned).map_err(|_| NOT_UTF8)
     } else {

@@ -23,7 +23,7 @@ use crate::{
 /// Where everything goes.
 #[derive(Debug, Args)]
 pub(crate) struct MoveArgs {
-    /// An empty PostgreSQL database: postgres://USER@HOST/DATABASE, without a password.
+    /// An empty PostgreSQL database: `postgres://USER@HOST/DATABASE`, without a password.
     #[arg(long, value_name = "URL", required_unless_present = "to_file")]
     to: Option<String>,
     /// A file of its whole URL, where that holds a password.

@@ -28,6 +28,16 @@ static CHANGES: Query = Query::new(
      (SELECT issuer, number FROM changes WHERE at <= $1 ORDER BY at LIMIT $2)",
 );
 
+/// What nodes wrote that have been silent for a day: who crashed said no farewell.
+static CONFIRMATIONS: Query = Query::new(
+    "DELETE FROM confirmations WHERE (issuer, node) IN (SELECT c.issuer, c.node FROM confirmations c \
+     JOIN nodes n ON n.name = c.node WHERE n.seen_at <= $1 ORDER BY c.node, c.issuer LIMIT $2)",
+);
+static NODES: Query = Query::new(
+    "DELETE FROM nodes WHERE name IN (SELECT name FROM nodes WHERE seen_at <= $1 AND NOT EXISTS \
+     (SELECT 1 FROM confirmations c WHERE c.node = nodes.name) ORDER BY seen_at LIMIT $2)",
+);
+
 /// Takes the counts of those whose revocations go, before these: as who adds one more and folds does.
 static HOLD_COUNTS: Query = Query::new(
     "UPDATE revocation_counts SET standing = standing WHERE (issuer, client) IN \
@@ -41,6 +51,9 @@ pub(crate) async fn purge<S: Session>(session: &mut S, now: UnixSeconds, limit: 
     let live = session.run(&LIVE, &until(now)).await?;
     let families = session.run(&FAMILIES, &until(now)).await?;
     let changes = session.run(&CHANGES, &until(now - CHANGES_FOR)).await?;
+    let silent = [Value::Int((now - CHANGES_FOR).0.saturating_mul(1000)), most];
+    let confirmations = session.run(&CONFIRMATIONS, &silent).await?;
+    let nodes = session.run(&NODES, &silent).await?;
     session.whole().await?;
     session.run(&HOLD_COUNTS, &until(now)).await?;
     let gone = session
@@ -60,6 +73,12 @@ pub(crate) async fn purge<S: Session>(session: &mut S, now: UnixSeconds, limit: 
         revocations::less(session, [text(issuer), text(client)], *gone).await?;
     }
     Ok(PurgeReport {
-        rows: vec![("live_tokens", live), ("families", families), ("revocations", revoked), ("changes", changes)],
+        rows: vec![
+            ("live_tokens", live),
+            ("families", families),
+            ("revocations", revoked),
+            ("changes", changes),
+            ("nodes", nodes + confirmations),
+        ],
     })
 }

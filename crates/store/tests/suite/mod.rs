@@ -35,6 +35,7 @@ macro_rules! whole_suite {
             feed::counters_are_the_last_numbers_of_those_that_were_asked_for,
             feed::the_directory_counts_declarations_of_issuers_and_nothing_else,
             feed::a_node_that_beats_is_live_until_it_has_been_silent_for_too_long,
+            feed::a_node_that_was_silent_for_a_day_is_forgotten_with_all_that_it_confirmed,
             feed::how_far_live_nodes_have_come_is_told,
             feed::a_duty_is_one_nodes_until_it_is_over,
             feed::what_was_changed_before_a_day_is_known_to_be_missing,

@@ -219,6 +219,21 @@ pub async fn a_node_that_beats_is_live_until_it_has_been_silent_for_too_long(sto
     assert_eq!(store.beat(&node("b"), second.now).await.unwrap().live, [node("b")]);
 }
 
+pub async fn a_node_that_was_silent_for_a_day_is_forgotten_with_all_that_it_confirmed(store: &dyn Store) {
+    let acme = founded(store, "acme").await;
+    let seen = store.beat(&node("a"), NOON.into()).await.unwrap().now;
+    store.confirm(&node("a"), &[at(&acme, 3)]).await.unwrap();
+    let after = |span: Seconds| UnixSeconds(seen.0 / 1000) + span;
+    let purged = async |now| {
+        let report = store.purge(now, 100).await.unwrap();
+        report.rows.iter().filter(|(table, _)| *table == "nodes").map(|(_, rows)| rows).sum::<u64>()
+    };
+    assert_eq!(purged(after(Seconds::hours(23))).await, 0);
+    assert_eq!(store.confirmations(&acme, seen).await.unwrap().len(), 1);
+    assert_eq!(purged(after(Seconds::hours(25))).await, 2);
+    assert_eq!(store.confirmations(&acme, seen).await.unwrap().len(), 0);
+}
+
 pub async fn how_far_live_nodes_have_come_is_told(store: &dyn Store) {
     let (acme, other) = (founded(store, "acme").await, founded(store, "other").await);
     for name in ["a", "b", "c"] {

@@ -14,7 +14,7 @@ use ficha_types::{
 };
 
 /// A day's noon.
-pub const NOON: UnixSeconds = UnixSeconds(1_800_014_400);
+pub const NOON: UnixSeconds = UnixSeconds(4_102_488_000);
 
 /// A word of the protocol.
 #[must_use]
@@ -220,6 +220,7 @@ pub fn mark_of_app(at: UnixSeconds) -> Mark {
 }
 
 /// As much of a list as one page may hold.
+#[must_use]
 pub fn first_page() -> Page {
     Page { after: String::new(), limit: 1000 }
 }
