@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use ficha_tests::Config;
+use ficha_tests::{Config, Ledger};
 
-use crate::{ledger::Ledger, load::Load, site::Site};
+use crate::{load::Load, site::Site};
 
 /// How often it is killed.
 const KILLS: usize = 24;
@@ -36,7 +36,7 @@ fn whatever_was_answered_stands_after_a_kill_at_any_moment() {
     let mut chance = Chance(seed);
     let mut site = Site::new(Config::new());
     let ledger = Mutex::new(Ledger::default());
-    ledger.lock().unwrap().check_keys(&site);
+    ledger.lock().unwrap().check_keys(&|issuer| site.ask(issuer));
     for kill in 0..KILLS {
         under_load(&mut site, &ledger, Duration::from_millis(10 + chance.below(390)));
         if kill % 4 == 3 {
@@ -46,7 +46,7 @@ fn whatever_was_answered_stands_after_a_kill_at_any_moment() {
             site.server.kill();
         }
         site.server.start();
-        ledger.lock().unwrap().check(&site);
+        ledger.lock().unwrap().check(&|issuer| site.ask(issuer));
     }
     let checked = &ledger.lock().unwrap().checked;
     println!("{KILLS} kills; checked: {checked:?}");

@@ -5,12 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use ficha_tests::Answer;
+use ficha_tests::{Answer, Asker, Chain, Ledger};
 
-use crate::{
-    ledger::{Chain, Ledger},
-    site::{Asker, Site},
-};
+use crate::site::Site;
 
 /// Asks for as long as the server answers and nobody says stop.
 pub(crate) struct Load<'l> {

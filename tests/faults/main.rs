@@ -8,7 +8,6 @@
 )]
 
 mod crash;
-mod ledger;
 mod load;
 mod secrets_search;
 mod site;

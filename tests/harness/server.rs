@@ -146,6 +146,14 @@ impl Server {
     /// What it said when it ended instead.
     pub fn try_start(&mut self) -> Result<(), Output> {
         self.launch();
+        self.await_ready()
+    }
+
+    /// Waits until it is ready, after [`Self::launch`].
+    ///
+    /// # Errors
+    /// What it said when it ended instead.
+    pub fn await_ready(&mut self) -> Result<(), Output> {
         let mut child = self.child.take().unwrap();
         let (out, err) = (self.log("out"), self.log("err"));
         let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();

@@ -2,52 +2,62 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::site::{Asker, Site};
+use super::Asker;
 
 /// A family of refresh tokens, as its client sees it.
 #[derive(Debug, Clone)]
-pub(crate) struct Chain {
-    pub(crate) client: String,
+pub struct Chain {
+    /// Whose.
+    pub client: String,
     /// The predecessor of `last`, whose use was answered by `last`.
-    pub(crate) before: Option<String>,
+    pub before: Option<String>,
     /// The last token that was answered.
-    pub(crate) last: String,
+    pub last: String,
     /// A use of `last` was sent, and no answer came: it may have been made.
-    pub(crate) doubtful: bool,
+    pub doubtful: bool,
 }
 
 /// The live token of a client.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Live {
-    pub(crate) token: Option<String>,
+pub struct Live {
+    /// It; unknown when it may have been revoked.
+    pub token: Option<String>,
     /// A revocation was sent, and no answer came.
-    pub(crate) doubtful: bool,
+    pub doubtful: bool,
 }
 
 /// Everything that was answered.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub struct Ledger {
+    /// Whether a check looks at all of it, not only at the latest of each kind.
+    pub whole: bool,
     /// Tokens of LeanCore whose revocation was answered.
-    pub(crate) revoked: Vec<String>,
+    pub revoked: Vec<String>,
     /// Tokens of LeanCore that nobody revoked.
-    pub(crate) good: Vec<String>,
-    pub(crate) chains: Vec<Chain>,
-    pub(crate) live: BTreeMap<String, Live>,
+    pub good: Vec<String>,
+    /// Families of LeanCore in use.
+    pub chains: Vec<Chain>,
+    /// Live tokens of Pomelo, by client.
+    pub live: BTreeMap<String, Live>,
     /// Live tokens whose revocation was answered.
-    pub(crate) live_revoked: Vec<String>,
+    pub live_revoked: Vec<String>,
     /// Kept refresh tokens whose revocation was answered.
-    pub(crate) kept_revoked: Vec<String>,
+    pub kept_revoked: Vec<String>,
+    /// Secrets of clients of the issuer `std` that were added and not removed.
+    pub added: Vec<(String, String)>,
+    /// Secrets of clients of the issuer `std` whose removal was answered.
+    pub removed: Vec<(String, String)>,
     /// Published keys, by issuer.
-    pub(crate) kids: BTreeMap<&'static str, BTreeSet<String>>,
+    pub kids: BTreeMap<&'static str, BTreeSet<String>>,
     /// How much of everything was checked.
-    pub(crate) checked: BTreeMap<&'static str, usize>,
+    pub checked: BTreeMap<&'static str, usize>,
 }
 
-/// The most of one kind that are looked at after a start: the latest.
+/// The most of one kind that are looked at, unless all of it is: the latest.
 const MOST: usize = 60;
 
-fn latest<T>(all: &[T]) -> &[T] {
-    &all[all.len().saturating_sub(MOST)..]
+fn latest<T>(all: &[T], most: usize) -> &[T] {
+    &all[all.len().saturating_sub(most)..]
 }
 
 impl Ledger {
@@ -55,27 +65,42 @@ impl Ledger {
         *self.checked.entry(what).or_default() += n;
     }
 
-    /// Fails unless the server stands by all of it.
-    pub(crate) fn check(&mut self, site: &Site) {
-        let (lean, pomelo, deyel) = (site.ask("lean"), site.ask("pomelo"), site.ask("deyel"));
-        for token in latest(&self.revoked) {
+    /// Fails unless the server that is asked stands by all of it.
+    pub fn check(&mut self, ask: &dyn Fn(&str) -> Asker) {
+        let (lean, pomelo, deyel) = (ask("lean"), ask("pomelo"), ask("deyel"));
+        let most = if self.whole { usize::MAX } else { MOST };
+        for token in latest(&self.revoked, most) {
             assert!(!lean.is_active(token), "an answered revocation is gone");
         }
-        self.count("revocations", self.revoked.len().min(MOST));
-        for token in latest(&self.good) {
+        self.count("revocations", self.revoked.len().min(most));
+        for token in latest(&self.good, most) {
             assert!(lean.is_active(token), "a token that nobody revoked is inactive: its key is lost");
         }
-        self.count("good tokens", self.good.len().min(MOST));
-        for token in latest(&self.live_revoked) {
+        self.count("good tokens", self.good.len().min(most));
+        for token in latest(&self.live_revoked, most) {
             assert!(!pomelo.is_active(token), "an answered revocation of a live token is gone");
         }
-        for token in latest(&self.kept_revoked) {
+        for token in latest(&self.kept_revoked, most) {
             deyel.refresh("app-0", token).send().expect(401);
         }
-        self.count("kept tokens revoked", self.kept_revoked.len().min(MOST));
+        self.count("kept tokens revoked", self.kept_revoked.len().min(most));
+        self.check_secrets(&ask("std"), most);
         self.check_live(&pomelo);
-        self.check_keys(site);
+        self.check_keys(ask);
         self.check_chains(&lean);
+    }
+
+    fn check_secrets(&mut self, std: &Asker, most: usize) {
+        for (client, secret) in latest(&self.added, most) {
+            std.with_secret(secret).token(client).send().expect(200);
+        }
+        self.count("secrets added", self.added.len().min(most));
+        // Who is wrong too often is not listened to any more.
+        let few = most.min(3);
+        for (client, secret) in latest(&self.removed, few) {
+            std.with_secret(secret).token(client).send().expect(401);
+        }
+        self.count("secrets removed", self.removed.len().min(few));
     }
 
     fn check_live(&mut self, pomelo: &Asker) {
@@ -93,9 +118,9 @@ impl Ledger {
     }
 
     /// No key is lost, and what is published now counts from now on.
-    pub(crate) fn check_keys(&mut self, site: &Site) {
+    pub fn check_keys(&mut self, ask: &dyn Fn(&str) -> Asker) {
         for issuer in ["std", "pomelo", "deyel"] {
-            let now: BTreeSet<_> = site.ask(issuer).kids().into_iter().collect();
+            let now: BTreeSet<_> = ask(issuer).kids().into_iter().collect();
             let before = self.kids.entry(issuer).or_default();
             assert!(before.is_subset(&now), "{issuer}: keys are lost: {before:?} {now:?}");
             let known = before.len();
