@@ -110,9 +110,15 @@ pub async fn authenticate(
                 AuthMethod::ClientSecretBasic => ClientAuth::Basic,
                 AuthMethod::ClientSecretPost => ClientAuth::Body,
             };
-            counted(label, shared_secret::authenticate(rules, place, caller, (method, readings)).await)
+            let client = counted(label, shared_secret::authenticate(rules, place, caller, (method, readings)).await);
+            client.map_err(|refusal| if place.trust == Trust::Away { unsure(refusal) } else { refusal })
         }
     }
+}
+
+/// Without the store a wrong secret may be a new one, and who was disabled may be enabled: that is never told as their fault.
+fn unsure(refusal: Refusal) -> Refusal {
+    if matches!(refusal, Refusal::Client(_)) { Refusal::Unavailable } else { refusal }
 }
 
 /// Counts a client that was not accepted.
