@@ -6,6 +6,8 @@ use super::event::{Event, Kind};
 
 /// By how much the issuer's clock may differ from ours.
 const MOST_DIFFERENCE_S: i64 = 30;
+/// By how much one server of the issuer may be further behind than another: each is within a second of the same clock.
+const MOST_APART_MS: i64 = 2000;
 /// Parts that a snapshot may have: of a few hundred entries each.
 const MAX_PARTS: u32 = 100_000;
 
@@ -18,6 +20,9 @@ pub(super) struct Chain {
     last_at: Option<i64>,
     /// The least difference between our passed time and `at`: that of the event that came quickest.
     offset: Option<i64>,
+    /// What earlier connections showed that difference to be at the most: who holds back a new one from its first event on gains
+    /// nothing.
+    bound: Option<i64>,
     /// The snapshot under way: its number, its parts, and those that came.
     snapshot: Option<(u64, u32, u32)>,
 }
@@ -51,7 +56,17 @@ pub(super) enum Fault {
 impl Chain {
     /// A connection that goes on after `place`.
     pub(super) fn after(place: Option<u64>) -> Self {
-        Self { place, last_at: None, offset: None, snapshot: None }
+        Self { place, last_at: None, offset: None, bound: None, snapshot: None }
+    }
+
+    /// As earlier connections showed the clocks to differ.
+    pub(super) fn knowing(self, least: Option<i64>) -> Self {
+        Self { bound: least.map(|least| least.saturating_add(MOST_APART_MS)), ..self }
+    }
+
+    /// The least difference that this connection showed between the clocks.
+    pub(super) const fn offset(&self) -> Option<i64> {
+        self.offset
     }
 
     /// Looks at `event`, which came at `passed_ms` of our passed time and at `now` of our clock.
@@ -72,6 +87,7 @@ impl Chain {
             return Ok(Step::Part);
         }
         self.place = Some(event.to);
+        let offset = self.bound.map_or(offset, |bound| bound.min(offset));
         Ok(Step::Known { place: event.to, at_ms: event.at.saturating_add(offset) })
     }
 
@@ -167,6 +183,16 @@ mod tests {
         // One that comes quicker shows that the first one was slow.
         assert_eq!(take(&mut chain, &event(Kind::Heartbeat, 5, 5, 20_150), 20_200), Ok(known(5, 20_200)));
         assert_eq!(take(&mut chain, &event(Kind::Heartbeat, 5, 5, 21_150), 21_250), Ok(known(5, 21_200)));
+    }
+
+    #[test]
+    fn who_holds_back_a_new_connection_gains_nothing_either() {
+        let mut first = Chain::after(Some(5));
+        assert_eq!(take(&mut first, &event(Kind::Heartbeat, 5, 5, 1000), 1100), Ok(known(5, 1100)));
+        let mut held_back = Chain::after(Some(5)).knowing(first.offset());
+        assert_eq!(take(&mut held_back, &event(Kind::Heartbeat, 5, 5, 2000), 22_000), Ok(known(5, 4100)));
+        let mut of_another_server = Chain::after(Some(5)).knowing(first.offset());
+        assert_eq!(take(&mut of_another_server, &event(Kind::Heartbeat, 5, 5, 3000), 4500), Ok(known(5, 4500)));
     }
 
     #[test]

@@ -183,7 +183,7 @@ async fn connection(feed: &Feed, least: &mut Duration) -> Result<std::convert::I
         Ok(stream) => stream,
         Err((status, retry_after)) => return Err(End::Refused(status, retry_after)),
     };
-    let (mut decoder, mut chain) = (Decoder::default(), Chain::after(place));
+    let (mut decoder, mut chain) = (Decoder::default(), Chain::after(place).knowing(feed.offset()));
     loop {
         let piece = timeout(SILENCE, stream.next()).await.map_err(|_| End::Silence)??.ok_or(End::Closed)?;
         for said in decoder.push(&piece)? {
@@ -216,6 +216,7 @@ async fn take(feed: &Feed, chain: &mut Chain, message: &Message) -> Result<(), E
                 feed.known.changed();
             }
             feed.known.sweep(now);
+            feed.saw_offset(chain.offset());
             feed.confirm(place, at_ms);
         }
     }

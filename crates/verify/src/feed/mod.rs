@@ -27,6 +27,9 @@ pub(crate) use options::{LONGEST_STALE, Who};
 /// Time after which what is known is no longer fresh: three heartbeats.
 const FRESH_FOR_MS: i64 = 3000;
 
+/// Staleness after which what was known of the issuer's clock counts no longer: it may have been set.
+const CLOCK_SET_AFTER_MS: i64 = 60_000;
+
 /// A feed that is followed, and what it said.
 pub(crate) struct Feed {
     source: Source,
@@ -59,6 +62,8 @@ struct State {
 struct More {
     /// The number of the last change that is known.
     place: Option<u64>,
+    /// The least difference seen between our passed time and the issuer's, in milliseconds.
+    offset: Option<i64>,
     last_fault: Option<Box<str>>,
 }
 
@@ -179,6 +184,20 @@ impl Feed {
         self.more().place = Some(place);
         self.state.confirmed_ms.fetch_max(at_ms, Ordering::AcqRel);
         self.state.confirmations.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// What is known of the difference between the clocks.
+    fn offset(&self) -> Option<i64> {
+        if self.stale_ms() > CLOCK_SET_AFTER_MS {
+            self.more().offset = None;
+        }
+        self.more().offset
+    }
+
+    /// A connection showed this difference between the clocks.
+    fn saw_offset(&self, seen: Option<i64>) {
+        let mut more = self.more();
+        more.offset = more.offset.into_iter().chain(seen).min();
     }
 
     fn more(&self) -> MutexGuard<'_, More> {
