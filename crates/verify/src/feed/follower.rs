@@ -59,6 +59,8 @@ enum End {
     Refused(StatusCode, Option<Duration>),
     #[error("nothing came for {} s", SILENCE.as_secs())]
     Silence,
+    #[error("events have come too late for a minute: held back, or the issuer's clock was set")]
+    Late,
     #[error("the issuer ended the stream")]
     Closed,
     #[error(transparent)]
@@ -218,6 +220,10 @@ async fn take(feed: &Feed, chain: &mut Chain, message: &Message) -> Result<(), E
             feed.known.sweep(now);
             feed.saw_offset(chain.offset());
             feed.confirm(place, at_ms);
+            // A long snapshot is late by itself; what follows it is not.
+            if event.kind != super::event::Kind::Snapshot && feed.clock_may_be_set() {
+                return Err(End::Late);
+            }
         }
     }
     Ok(())
@@ -234,6 +240,7 @@ fn pause(faults: u32, end: &End, least: Duration) -> Duration {
         End::Fetch(_)
         | End::Silence
         | End::Closed
+        | End::Late
         | End::Broken(_)
         | End::Malformed(_)
         | End::Forged(_)

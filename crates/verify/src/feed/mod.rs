@@ -27,7 +27,7 @@ pub(crate) use options::{LONGEST_STALE, Who};
 /// Time after which what is known is no longer fresh: three heartbeats.
 const FRESH_FOR_MS: i64 = 3000;
 
-/// Staleness after which what was known of the issuer's clock counts no longer: it may have been set.
+/// How long it may not have been fresh before what was known of the issuer's clock counts no longer: it may have been set.
 const CLOCK_SET_AFTER_MS: i64 = 60_000;
 
 /// A feed that is followed, and what it said.
@@ -51,6 +51,8 @@ struct State {
     confirmed_ms: AtomicI64,
     /// Passed time since which it is fresh without a break.
     fresh_since_ms: AtomicI64,
+    /// Passed time at which it was last found fresh.
+    last_fresh_ms: AtomicI64,
     connections: AtomicU64,
     events: AtomicU64,
     more: Mutex<More>,
@@ -94,6 +96,7 @@ impl Feed {
         let state = State {
             confirmed_ms: AtomicI64::new(clocks.passed_ms() - FRESH_FOR_MS - 1),
             fresh_since_ms: AtomicI64::new(i64::MIN),
+            last_fresh_ms: AtomicI64::new(clocks.passed_ms()),
             connections: AtomicU64::new(0),
             events: AtomicU64::new(0),
             more: Mutex::default(),
@@ -183,15 +186,24 @@ impl Feed {
         }
         self.more().place = Some(place);
         self.state.confirmed_ms.fetch_max(at_ms, Ordering::AcqRel);
+        if self.is_fresh() {
+            self.state.last_fresh_ms.store(self.clocks.passed_ms(), Ordering::Release);
+        }
         self.state.confirmations.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// What is known of the difference between the clocks.
     fn offset(&self) -> Option<i64> {
-        if self.stale_ms() > CLOCK_SET_AFTER_MS {
-            self.more().offset = None;
+        let mut more = self.more();
+        if self.clock_may_be_set() {
+            more.offset = None;
         }
-        self.more().offset
+        more.offset
+    }
+
+    /// Whether events have come too late for so long that the issuer's clock may have been set back instead.
+    fn clock_may_be_set(&self) -> bool {
+        self.clocks.passed_ms() - self.state.last_fresh_ms.load(Ordering::Acquire) > CLOCK_SET_AFTER_MS
     }
 
     /// A connection showed this difference between the clocks.
