@@ -11,7 +11,7 @@ use super::site::{AUDIENCE, Site};
 /// Tokens that are revoked, one after the other.
 const REVOKED: usize = 20;
 
-fn verifier(site: &Site, runtime: &Runtime) -> Verifier {
+pub(crate) fn verifier(site: &Site, runtime: &Runtime) -> Verifier {
     let _within = runtime.enter();
     let feed = FeedOptions::with_secret("orders", site.api_secret.clone());
     let ca = site.server.authority().pem();
@@ -19,7 +19,7 @@ fn verifier(site: &Site, runtime: &Runtime) -> Verifier {
 }
 
 /// Waits until the token is refused as revoked.
-fn refused(runtime: &Runtime, verifier: &Verifier, token: &str) {
+pub(crate) fn refused(runtime: &Runtime, verifier: &Verifier, token: &str) {
     wait_for("the token is refused", || match runtime.block_on(verifier.verify(token)) {
         Ok(_) => None,
         Err(Rejection::Revoked) => Some(()),

@@ -81,6 +81,14 @@ impl Config {
         }
     }
 
+    /// With everything kept where `other` keeps it, sealed by the same master key: a further node of its database.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        std::fs::copy(other.dir().join("master.key"), self.dir().join("master.key")).unwrap();
+        let url = other.database.as_ref().expect("nodes share a PostgreSQL database").url();
+        self.with("store", &format!("url = \"{url}\""))
+    }
+
     /// With another certificate beside the first.
     #[must_use]
     pub fn with_certificate(mut self, name: &'static str, hosts: &[&str]) -> Self {
