@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod follows;
 mod fronts;
 mod own;
 mod process;

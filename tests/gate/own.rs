@@ -1,8 +1,8 @@
 //! `/verify` of `ficha serve`: the issuer's own process answers.
 
-use ficha_tests::{Answer, Door};
+use ficha_tests::Door;
 
-use crate::site::Site;
+use crate::site::{Site, verdict};
 
 fn site() -> Site {
     Site::new(|config| {
@@ -11,30 +11,19 @@ fn site() -> Site {
     })
 }
 
-fn ask(site: &Site, token: &str) -> Answer {
-    let call = Door::plain(site.at(9091)).base("").call("GET", "/verify");
-    let call = call.header("X-Original-Method", "GET").header("X-Original-URI", "/cards/7");
-    let call = call.header("X-Forwarded-Host", "localhost").header("X-Forwarded-Proto", "https");
-    call.header("Authorization", &format!("Bearer {token}")).send()
-}
-
-fn code(answer: &Answer) -> String {
-    format!("{} {}", answer.status, answer.json()["code"].as_str().unwrap())
-}
-
 #[test]
 fn a_revoked_token_is_refused_at_once() {
     let site = site();
     let token = site.token("cards:read");
     for _ in 0..2 {
-        let answer = ask(&site, &token).expect(200);
+        let answer = site.ask("GET", "/cards/7", &token).expect(200);
         assert_eq!(answer.header("x-client-id"), Some("my%20app"));
         assert_eq!(answer.header("x-scope"), Some("cards:read"));
     }
-    assert_eq!(code(&ask(&site, &site.token("cards:write"))), "403 insufficient_scope");
-    assert_eq!(code(&ask(&site, "x.y.z")), "401 inactive");
+    assert_eq!(verdict(&site.ask("GET", "/cards/7", &site.token("cards:write"))), "403 insufficient_scope");
+    assert_eq!(verdict(&site.ask("GET", "/cards/7", "x.y.z")), "401 inactive");
     site.issuer.cli(&["token", "revoke", "--client", "my app"]).done();
-    assert_eq!(code(&ask(&site, &token)), "401 inactive");
+    assert_eq!(verdict(&site.ask("GET", "/cards/7", &token)), "401 inactive");
     let metrics = site.issuer.ops().base("").get("/metrics").expect(200);
     for line in [
         "ficha_gate_answers_total{outcome=\"passed\"} 2",
@@ -55,13 +44,17 @@ fn an_issuer_that_is_not_declared_yet_lets_nothing_pass_and_is_found_once_it_is(
         config.file("rules.toml", &rules);
         config.with("gate", &format!("listen = [\"{ip}:9091\"]\nrules = \"rules.toml\""))
     });
-    assert_eq!(code(&ask(&site, &site.token("cards:read"))), "503 introspection_unavailable");
+    assert_eq!(verdict(&site.ask("GET", "/cards/7", &site.token("cards:read"))), "503 introspection_unavailable");
     site.issuer.apply(&format!(
         "[[issuer]]\nname = \"later\"\ndialect = \"standard\"\nbase_urls = [\"{issuer}\"]\n\
          [[issuer.api]]\nname = \"cards\"\naudience = \"{}\"\nscopes = [\"cards:read\"]\n",
         crate::site::AUDIENCE
     ));
-    assert_eq!(code(&ask(&site, &site.token("cards:read"))), "401 inactive", "a token of the other issuer");
+    assert_eq!(
+        verdict(&site.ask("GET", "/cards/7", &site.token("cards:read"))),
+        "401 inactive",
+        "a token of the other issuer"
+    );
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use ficha_tests::{Answer, Call, Shared};
 use serde_json::Value;
 
-use crate::fronts::{Front, Proxied};
+use crate::{
+    fronts::{Front, Proxied},
+    site::verdict,
+};
 
 static NGINX: Shared<Proxied> = Shared::new();
 static CADDY: Shared<Proxied> = Shared::new();
@@ -42,13 +45,6 @@ fn told(answer: &Answer, name: &str) -> Vec<String> {
 fn line(answer: &Answer) -> String {
     let json: Value = answer.json();
     json["line"].as_str().unwrap().rsplit_once(" HTTP/").unwrap().0.to_owned()
-}
-
-/// `401 no_token`; the status alone where the body is no refusal.
-fn verdict(answer: &Answer) -> String {
-    let code = serde_json::from_slice::<Value>(&answer.body).ok();
-    let code = code.as_ref().and_then(|json| json["code"].as_str()).unwrap_or_default();
-    format!("{} {code}", answer.status).trim_end().to_owned()
 }
 
 pub(crate) fn a_good_token_reaches_the_api_with_whose_it_is(front: Front) {
@@ -247,6 +243,18 @@ pub(crate) fn an_odd_path_is_refused(front: Front) {
     assert_eq!(line(&plain.send().expect(200)), "GET /%63ards/a%20b");
 }
 
+pub(crate) fn a_token_of_64_kib_stops_at_the_door_and_the_next_request_does_not(front: Front) {
+    let proxied = shared(front);
+    let mark = "a-huge-token";
+    for bytes in [7 << 10, 33 << 10, 64 << 10] {
+        // Too long for the proxy or for the gate, or no token.
+        let answer = proxied.card(&"x".repeat(bytes)).header("X-Mark", mark).send();
+        assert!([400, 401, 431].contains(&answer.status), "{}", answer.whole());
+    }
+    assert_eq!(proxied.upstream.reached(mark), 0, "none of it reached the API");
+    proxied.card(&proxied.site.token("cards:read")).send().expect(200);
+}
+
 pub(crate) fn without_the_gate_nothing_passes(front: Front) {
     let mut proxied = Proxied::new(front);
     let token = proxied.site.token("cards:read");
@@ -302,6 +310,7 @@ through!(
     what_the_api_answers_itself_goes_through_as_it_is,
     what_a_caller_says_to_the_gate_itself_counts_for_nothing,
     an_odd_path_is_refused,
+    a_token_of_64_kib_stops_at_the_door_and_the_next_request_does_not,
     without_the_gate_nothing_passes,
     what_the_gate_can_not_know_is_503,
 );
