@@ -11,10 +11,10 @@ const GATE: &str = include_str!("../../deploy/nginx/ficha-gate.conf");
 const PROTECT: &str = include_str!("../../deploy/nginx/ficha-protect.conf");
 const CADDY: &str = include_str!("../../deploy/caddy/Caddyfile");
 
-/// What of the shipped files is the machine's own, and nothing else.
-fn adapted(text: &str, changes: &[(&str, String)]) -> String {
+/// What is shipped, with what is the machine's own changed, and nothing else.
+pub(crate) fn adapted(text: &str, changes: &[(&str, String)]) -> String {
     changes.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "the shipped file says {from}");
+        assert!(text.contains(from), "what is shipped says {from}");
         text.replace(from, to)
     })
 }

@@ -1,4 +1,5 @@
-//! Forward authentication: the gate behind the real proxies, from the configurations that are shipped.
+//! APIs that are protected: by the gate behind the real proxies, from the configurations that are shipped, and by the program of
+//! docs/protect-an-api.md that introspects.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,6 +10,7 @@
 mod command;
 mod follows;
 mod fronts;
+mod introspected;
 mod own;
 mod process;
 mod proxied;
