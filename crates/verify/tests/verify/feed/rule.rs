@@ -94,6 +94,51 @@ async fn a_feed_that_is_held_back_turns_stale() {
 }
 
 #[tokio::test]
+async fn an_issuer_whose_clock_is_set_back_looks_held_back_for_a_minute_and_is_then_believed() {
+    let mut server = Server::start().await;
+    let (verifier, connection) = following(&mut server).await;
+    // By ten seconds: within what clocks may differ, and more than a stream may be late.
+    let beat = |server: &Server| {
+        let event = server.event("heartbeat", (5, 5), &json!([]));
+        stated(&with(event, &json!({"at": server.at() - 10_000})))
+    };
+    let fault = |part: &'static str| {
+        let verifier = verifier.clone();
+        until(move || verifier.feed_status().unwrap().last_fault.is_some_and(|fault| fault.contains(part)))
+    };
+    server.pass(1000);
+    connection.say(beat(&server));
+    fault("older than the one before").await;
+    let connection = server.connection().await;
+    for events in 2..=63 {
+        server.pass(1000);
+        connection.say(beat(&server));
+        heard(&verifier, events).await;
+        let status = verifier.feed_status().unwrap();
+        // What is known is ten seconds old as far as can be told, two of which are the servers' of the issuer.
+        let late = Duration::from_secs(8).min(Duration::from_millis(server.passed.milliseconds().unsigned_abs()));
+        assert_eq!((status.fresh, status.confirmed), (late <= Duration::from_secs(3), Some(late)), "{events}");
+    }
+    server.pass(1000);
+    connection.say(beat(&server));
+    fault("the issuer's clock was set").await;
+    let connection = server.connection().await;
+    assert_eq!(connection.header("last-event-id"), Some("5"), "no snapshot is needed");
+    let late = beat(&server);
+    connection.say(late.clone());
+    heard(&verifier, 65).await;
+    assert!(verifier.feed_status().unwrap().fresh);
+    // From now on by the new time: who holds it back gains nothing.
+    server.pass(3001);
+    connection.say(late);
+    heard(&verifier, 66).await;
+    assert!(!verifier.feed_status().unwrap().fresh);
+    connection.say(beat(&server));
+    heard(&verifier, 67).await;
+    assert!(verifier.feed_status().unwrap().fresh);
+}
+
+#[tokio::test]
 async fn a_clock_20_seconds_off_is_no_fault_and_one_of_31_is() {
     for (off, fits) in [(20, true), (-20, true), (30, true), (31, false), (-31, false), (3600, false)] {
         let mut server = Server::start().await;
