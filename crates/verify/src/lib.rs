@@ -89,6 +89,8 @@ pub use bearer::bearer_token;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use claims::Claims;
+#[doc(hidden)]
+pub use feed::read_feed_unsigned;
 pub use feed::{FeedOptions, FeedStatus};
 pub use ficha_jose::{JwkSet, Malformed};
 pub use ficha_types::{Algorithm, Scope, ScopeSet, Seconds, Secret, UnixSeconds};

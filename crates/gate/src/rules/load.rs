@@ -48,7 +48,10 @@ pub fn load(path: &Path) -> Result<Rulebook, Vec<Problem>> {
 }
 
 /// Like [`load`], of a `text` that messages call `file`.
-pub(crate) fn read(file: &Path, text: &str) -> Result<Rulebook, Vec<Problem>> {
+///
+/// # Errors
+/// As [`load`].
+pub fn read(file: &Path, text: &str) -> Result<Rulebook, Vec<Problem>> {
     let file: Arc<Path> = file.into();
     let entries = parse_toml(&file, text)?;
     let whole = Place::File(file);

@@ -13,7 +13,7 @@ use ficha_types::ScopeSet;
 use ficha_web::Host;
 use http::Method;
 
-pub use load::load;
+pub use load::{load, read};
 pub use means::{Feed, Means, Who};
 pub(crate) use pattern::Pattern;
 

@@ -52,7 +52,7 @@ pub(crate) enum FeedAt {
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("{0}")]
@@ -114,34 +114,46 @@ impl Source {
 
     /// The event in `message`, when it is signed by a key of the feed and meant for us.
     async fn check(&self, message: &Message) -> Result<Event, End> {
-        let text = Compact::parse(&message.data)?;
-        let header = text.header();
-        if header.typ.as_deref() != Some(TYP) {
-            return Err(End::Stranger("typ"));
-        }
-        if *header.alg != *Algorithm::EdDsa.as_str() {
-            return Err(End::Stranger("alg"));
-        }
-        if header.kid.is_none() {
-            return Err(End::Stranger("kid"));
-        }
+        let text = parse(message)?;
         self.keys.check(&text, Algorithm::EdDsa).await.map_err(End::Forged)?;
-        let event: Event = serde_json::from_slice(text.payload())?;
+        let event = read(&text, message)?;
         if *event.iss != *self.issuer {
             return Err(End::Stranger("iss"));
         }
         if *event.aud != *self.audience {
             return Err(End::Stranger("aud"));
         }
-        // What stands beside the signed text is not signed: it may only repeat it.
-        if message.event != event.kind.name() {
-            return Err(End::Stranger("kind"));
-        }
-        if message.id.parse() != Ok(event.to) {
-            return Err(End::Stranger("number"));
-        }
         Ok(event)
     }
+}
+
+/// The signed text of `message`, when its header is an event's.
+pub(super) fn parse(message: &Message) -> Result<Compact<'_>, End> {
+    let text = Compact::parse(&message.data)?;
+    let header = text.header();
+    if header.typ.as_deref() != Some(TYP) {
+        return Err(End::Stranger("typ"));
+    }
+    if *header.alg != *Algorithm::EdDsa.as_str() {
+        return Err(End::Stranger("alg"));
+    }
+    if header.kid.is_none() {
+        return Err(End::Stranger("kid"));
+    }
+    Ok(text)
+}
+
+/// The event that `text` says, once its signature holds.
+pub(super) fn read(text: &Compact<'_>, message: &Message) -> Result<Event, End> {
+    let event: Event = serde_json::from_slice(text.payload())?;
+    // What stands beside the signed text is not signed: it may only repeat it.
+    if message.event != event.kind.name() {
+        return Err(End::Stranger("kind"));
+    }
+    if message.id.parse() != Ok(event.to) {
+        return Err(End::Stranger("number"));
+    }
+    Ok(event)
 }
 
 /// Follows until it is aborted.

@@ -5,6 +5,7 @@ mod event;
 mod follower;
 mod options;
 mod sse;
+mod unsigned;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ use crate::{Claims, Rejection, Revocations, clock::Clocks};
 pub(crate) use follower::{FeedAt, Source};
 pub use options::FeedOptions;
 pub(crate) use options::{LONGEST_STALE, Who};
+pub use unsigned::read_feed_unsigned;
 
 /// Time after which what is known is no longer fresh: three heartbeats.
 const FRESH_FOR_MS: i64 = 3000;
