@@ -162,6 +162,8 @@ impl Feeds {
         caller: &Caller,
         who: &WhoFollows,
     ) -> Result<(Arc<Api>, Held), NotFollowed> {
+        // Without the store a wrong secret may be a new one.
+        place.trust.confirmed()?;
         let rules = &*self.rules;
         let token = match who {
             WhoFollows::Secret(credentials) => {

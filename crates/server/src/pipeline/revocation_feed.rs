@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ficha_core::{
+    feed::Trust,
     operator::{Marking, RevokeById},
     ports::{Commit, Edit, Expect, Revocation},
     revocation_feed::{Chunk, FeedLimits, Feeds, Follower, NotFollowed, Signed, WhoFollows, feed_keys},
@@ -306,4 +307,15 @@ async fn a_large_snapshot_comes_in_parts_that_hold_everything() {
     }
     assert_eq!(tokens.len(), 21_000);
     assert_ne!(bench.event(&mut follower).await["kind"], "snapshot");
+}
+
+#[tokio::test]
+async fn without_the_store_nobody_follows_and_nobody_is_told_that_a_secret_is_wrong() {
+    let Followed { bench, feeds } = Followed::new().await;
+    let away = Place { trust: Trust::Away, ..bench.place().await };
+    for secret in ["hunter2", "wrong"] {
+        let who = WhoFollows::Secret(secrets(&[("cards", secret)]));
+        let refused = feeds.follow(&away, &bench.caller(), &who, None).await.err();
+        assert!(matches!(refused, Some(NotFollowed::Refused(Refusal::Unavailable))), "{secret}: {refused:?}");
+    }
 }
