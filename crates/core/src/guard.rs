@@ -23,6 +23,7 @@ const UNDELAYED: u32 = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Client,
+    Unsure,
     User,
     UserAnywhere,
 }
@@ -48,6 +49,17 @@ impl Guard {
     /// Counts a failure of a client.
     pub(crate) fn client_failed(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) {
         self.counters.failed(self.key(Kind::Client, issuer, (name, Some(at.0))), at.1);
+    }
+
+    /// Whether `address` has tried as many secrets as it may for the client `name` that are wrong as far as can be told without
+    /// the store. They may be new ones: they count for this alone.
+    pub(crate) fn unsure(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) -> bool {
+        self.used_up(self.key(Kind::Unsure, issuer, (name, Some(at.0))), at.1).is_some()
+    }
+
+    /// Counts such a secret.
+    pub(crate) fn was_unsure(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) {
+        self.counters.failed(self.key(Kind::Unsure, issuer, (name, Some(at.0))), at.1);
     }
 
     /// Whether `address` has used up its failures for the user `name`: the seconds to wait.

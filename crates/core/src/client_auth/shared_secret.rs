@@ -9,6 +9,8 @@ use ficha_types::AuthMethod;
 use super::{AuthenticatedClient, enabled, find, may_use};
 use crate::{
     Refusal,
+    feed::Trust,
+    guard::Guard,
     records::{Api, SecretOrigin, StoredSecret},
     refusal::ClientFailure,
     rules::Rules,
@@ -130,11 +132,15 @@ fn prove<'a>(
         metrics().rate_limited.count(Limited::ClientFailures);
         return Err(Refusal::TooManyFailures(wait));
     }
+    // Without the store a wrong secret may be a new one: whose it is must not wait for it afterwards.
+    let away = place.trust == Trust::Away;
+    if away && failed_names(readings).any(|name| rules.guard.unsure(issuer, name, from)) {
+        return Err(Refusal::Unavailable);
+    }
     let found = find(SecretOrigin::Chosen);
     if found.is_none() {
-        for name in failed_names(readings) {
-            rules.guard.client_failed(issuer, name, from);
-        }
+        let count = if away { Guard::was_unsure } else { Guard::client_failed };
+        failed_names(readings).for_each(|name| count(&rules.guard, issuer, name, from));
     }
     Ok(found)
 }

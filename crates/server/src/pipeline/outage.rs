@@ -57,6 +57,23 @@ async fn without_the_database_only_a_clients_own_fresh_tokens_go_on_and_only_for
 }
 
 #[tokio::test]
+async fn a_secret_that_was_wrong_without_the_database_is_no_failure_afterwards_and_guesses_have_a_bound() {
+    let nodes = Nodes::of(&acme("standard"), &["a"]).await;
+    let a = &nodes.0[0];
+    a.token().await.unwrap();
+    nodes.look().await;
+    cut_off(&nodes, 0).await;
+    for _ in 0..20 {
+        let perhaps_new = a.ask(app("wrong"), client_credentials()).await;
+        assert_eq!(perhaps_new.unwrap_err(), Refusal::Unavailable);
+    }
+    assert_eq!(a.token().await.unwrap_err(), Refusal::Unavailable, "who guesses is not told that this one is right");
+    a.faults.set_down(false);
+    nodes.look().await;
+    a.token().await.unwrap();
+}
+
+#[tokio::test]
 async fn without_the_database_nobody_logs_in_and_no_kept_refresh_token_is_taken() {
     let nodes = Nodes::of(&people(), &["a"]).await;
     let a = &nodes.0[0];
