@@ -96,9 +96,9 @@ impl Site {
     /// Starts `ficha gate` by a configuration; `tokens` are further lines of its section of that name.
     pub(crate) fn gate_by(&self, tokens: &str) -> Process {
         let (listen, ops) = (self.at(9091), self.at(9092));
-        let ca = self.issuer.ca();
+        let ca = self.issuer.ca().display().to_string();
         let text = format!(
-            "[gate]\nlisten = [\"{listen}\"]\nops = \"{ops}\"\nrules = \"rules.toml\"\n[tokens]\nroot_ca = {ca:?}\n{tokens}\n"
+            "[gate]\nlisten = [\"{listen}\"]\nops = \"{ops}\"\nrules = \"rules.toml\"\n[tokens]\nroot_ca = \"{ca}\"\n{tokens}\n"
         );
         let mut command = Command::new(program());
         command.args(["gate", "--config"]).arg(self.issuer.config().file("gate.toml", &text));
