@@ -7,6 +7,7 @@
 )]
 
 mod bare;
+mod changes;
 mod cost;
 mod crypto;
 mod feed;
@@ -14,11 +15,13 @@ mod gate;
 mod http;
 mod latency;
 mod options;
+mod postgres;
 mod process;
 mod purge;
 mod rate;
 mod report;
 mod scale;
+mod series;
 mod site;
 mod size;
 mod storm;
@@ -79,6 +82,9 @@ fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.does(Part::Purge) {
         purge::measure(&site, options, &mut report).context("whether the database grows")?;
+    }
+    if options.does(Part::Postgres) {
+        postgres::measure(&site, options, &mut report).context("the same on PostgreSQL")?;
     }
     if options.does(Part::Scale) {
         scale::measure(options, &mut report).context("very many clients")?;

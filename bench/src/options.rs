@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 /// What `--help` prints.
-pub(crate) const USAGE: &str = "usage: cargo xtask bench [PART]… [--quick] [--only PART]… [--rounds N] [--folder DIR] [--ficha FILE] [--profile S]
+pub(crate) const USAGE: &str = "usage: cargo xtask bench [PART]… [--quick] [--only PART]… [--rounds N] [--issuers N] [--folder DIR] [--ficha FILE] [--profile S]
 
   --quick        fewer and shorter rounds, about two minutes: a look, not a measurement
   --only PART    one part alone: cost (CPU per request, rates), gate (/verify and ficha gate), latency (the 99th percentile),
                  size (memory, database, start), verifier (the library for APIs, no server);
-                 and two that are long and only run when they are named: scale (1,000,000 clients over 10,000 issuers against
-                 100; `cargo xtask bench scale`), purge (10,000,000 tokens, every table counted before and after)
+                 and three that only run when they are named: postgres (costs on PostgreSQL against SQLite, refreshing beside
+                 pgbench, two nodes on one database; `cargo xtask bench postgres`), scale (1,000,000 clients over 10,000
+                 issuers against 100, on both engines), purge (10,000,000 tokens, every table counted before and after)
   --rounds N     rounds of each figure; 9 (of what is cheap to ask 31), with --quick 3 (7)
+  --issuers N    issuers of `scale`, with 100 clients each; 10,000, with --quick 100
   --folder DIR   where the server's data lies meanwhile: on a disk that is worth measuring; beside this program
   --ficha FILE   the server; the one beside this program
   --profile S    nothing but one series for 20 s, with the server's process id, for a profiler: reused, rs, es, ed,
@@ -20,7 +22,7 @@ pub(crate) const USAGE: &str = "usage: cargo xtask bench [PART]… [--quick] [--
 
 `cargo xtask bench feed --help` tells of the revocation feed, which is a part of its own.
 
-It needs two cores, `taskset`, and nothing else to do for the machine. It fails when an answer is wrong, never for a figure.";
+It needs two cores, `taskset`, for `postgres` and `scale` Debian's PostgreSQL (its data lies in TMPDIR), and nothing else to do for the machine. It fails when an answer is wrong, never for a figure.";
 
 /// A part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(crate) enum Part {
     Scale,
     /// Whether the database grows with traffic.
     Purge,
+    /// The same on PostgreSQL.
+    Postgres,
 }
 
 /// The command line.
@@ -47,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     /// Rounds of each figure, when they are asked for.
     rounds: Option<usize>,
+    /// Issuers of very many clients, when they are asked for.
+    pub(crate) issuers: Option<usize>,
     /// Where the data folder is made.
     pub(crate) folder: PathBuf,
     /// The server's binary.
@@ -67,6 +73,7 @@ impl Options {
         let mut options = Self {
             quick: false,
             rounds: None,
+            issuers: None,
             ficha: beside.join("ficha"),
             folder: beside,
             profile: None,
@@ -78,6 +85,7 @@ impl Options {
             match arg.as_str() {
                 "--quick" => options.quick = true,
                 "--rounds" => options.rounds = Some(value()?.parse().context("--rounds takes a number")?),
+                "--issuers" => options.issuers = Some(value()?.parse().context("--issuers takes a number")?),
                 "--profile" => options.profile = Some(value()?.clone()),
                 "--folder" => options.folder = value()?.into(),
                 "--ficha" => options.ficha = value()?.into(),
@@ -91,7 +99,7 @@ impl Options {
 
     /// Whether `part` is asked for.
     pub(crate) fn does(&self, part: Part) -> bool {
-        let long = [Part::Scale, Part::Purge].contains(&part);
+        let long = [Part::Scale, Part::Purge, Part::Postgres].contains(&part);
         self.only.contains(&part) || (self.only.is_empty() && !long)
     }
 
@@ -120,6 +128,7 @@ fn part(name: &str) -> Result<Part> {
         "verifier" => Part::Verifier,
         "scale" => Part::Scale,
         "purge" => Part::Purge,
+        "postgres" => Part::Postgres,
         other => bail!("there is no part `{other}`\n\n{USAGE}"),
     })
 }

@@ -1,5 +1,5 @@
 //! Very many clients against a hundred: what a server with 1,000,000 clients over 10,000 issuers takes, and how long its answers
-//! take, beside one with 100 clients in one issuer, in turns within one run.
+//! take, beside one with 100 clients in one issuer, in turns within one run; on either engine.
 
 use std::{
     fmt::Write as _,
@@ -7,7 +7,7 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpListener},
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Instant,
 };
@@ -15,11 +15,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ficha_jose::{random, sha256};
+use ficha_testkit::postgres::{Database, Server};
 use tempfile::TempDir;
 
 use crate::{
     http::Caller,
     options::Options,
+    postgres,
     process::{Cores, Process, pause, pin_generator},
     report::{
         Goal::{AtMost, Told},
@@ -39,8 +41,10 @@ const REMEMBERED: usize = 10_000;
 const REST: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A server with issuers that are all alike.
-struct Many {
+struct Many<'a> {
     folder: TempDir,
+    /// Where its data is, when not in its folder.
+    database: Option<Database<'a>>,
     ficha: PathBuf,
     address: SocketAddr,
     ops: SocketAddr,
@@ -49,14 +53,15 @@ struct Many {
     applied: Vec<(usize, f64)>,
 }
 
-impl Many {
+impl<'a> Many<'a> {
     /// Declares `issuers`, by `ficha apply` with no server running.
-    fn make(options: &Options, issuers: usize) -> Result<Self> {
+    fn make(options: &Options, engine: Option<&'a Server>, issuers: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("scale-").tempdir_in(&options.folder)?;
         // Base URLs hold the port, so it must be known before there is a server.
         let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
         let (address, ops) = (one.local_addr()?, other.local_addr()?);
-        let mut many = Self { folder, ficha: options.ficha.clone(), address, ops, issuers, applied: Vec::new() };
+        let (ficha, database) = (options.ficha.clone(), engine.map(Server::database));
+        let mut many = Self { folder, database, ficha, address, ops, issuers, applied: Vec::new() };
         let mut key = [0; 32];
         random::fill(&mut key);
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(many.path("master.key"))?;
@@ -80,10 +85,11 @@ impl Many {
 
     fn configuration(&self) -> String {
         format!(
-            "[listen]\nhttps = []\nhttp = [\"{}\"]\nops = \"{}\"\ndrain_s = 0\n[store]\ndata = \"data\"\n\
+            "[listen]\nhttps = []\nhttp = [\"{}\"]\nops = \"{}\"\ndrain_s = 0\n[store]\ndata = \"data\"\n{}\
              [limits]\ncached_clients = {}\n[keys]\nmaster_key_file = \"master.key\"\n",
             self.address,
             self.ops,
+            self.database.as_ref().map_or_else(String::new, |at| format!("url = \"{}\"\n", at.url())),
             // The default, and room for those whose memory is measured.
             16_384 + 1_000 * EACH
         )
@@ -124,6 +130,18 @@ impl Many {
 
     fn start(&self) -> Result<Process> {
         Process::server(&self.ficha, &self.path("ficha.toml"), &self.path("server.log"), Cores::Both)
+    }
+
+    /// MiB of the database.
+    fn mebibytes(&self) -> Result<f64> {
+        let bytes = match &self.database {
+            Some(database) => database.query("SELECT pg_database_size(current_database())").parse()?,
+            None => {
+                let files = fs::read_dir(self.path("data"))?;
+                files.map(|file| Ok(file?.metadata()?.len())).sum::<Result<u64>>()?
+            }
+        };
+        Ok(bytes as f64 / f64::from(1 << 20))
     }
 
     fn clients(&self) -> usize {
@@ -170,13 +188,19 @@ struct Took {
 /// # Errors
 /// A server that does not start, a lost connection.
 pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
+    on("SQLite", None, options, report)?;
+    on("PostgreSQL", Some(&postgres::server()?), options, report)
+}
+
+/// Measures it on one engine.
+fn on(engine: &str, server: Option<&Server>, options: &Options, report: &mut Report) -> Result<()> {
     pin_generator(Cores::Both)?;
-    let few = Many::make(options, 1)?;
-    let many = Many::make(options, options.pick(10_000, 100))?;
+    let few = Many::make(options, server, 1)?;
+    let many = Many::make(options, server, options.issuers.unwrap_or(options.pick(10_000, 100)))?;
     let (clients, seconds) = many.applied.iter().fold((0, 0.0), |(n, s), (more, took)| (n + more, s + took));
-    let name = format!("ficha apply of {clients} clients over {} issuers, for 100000", many.issuers);
+    let name = format!("{engine}: ficha apply of {clients} clients over {} issuers, for 100000", many.issuers);
     report.add(&name, "s", vec![seconds / clients as f64 * 1e5], AtMost(600.0));
-    report.add("  database", "MiB", vec![mebibytes(&many.path("data"))?], Told);
+    report.add("  database", "MiB", vec![many.mebibytes()?], Told);
     starts((&few, &many), options, report)?;
     latencies((&few, &many), options, report)?;
     first_sights(&many, report)?;
@@ -184,8 +208,8 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> Result<()> {
 }
 
 /// From the start to the first token, and memory then.
-fn starts((few, many): (&Many, &Many), options: &Options, report: &mut Report) -> Result<()> {
-    let start = |site: &Many| -> Result<(f64, f64)> {
+fn starts((few, many): (&Many<'_>, &Many<'_>), options: &Options, report: &mut Report) -> Result<()> {
+    let start = |site: &Many<'_>| -> Result<(f64, f64)> {
         let began = Instant::now();
         let server = site.start()?;
         let right = Caller::new(site.address)?.ask(&site.token(0))?.is("\"access_token\":\"");
@@ -217,7 +241,7 @@ fn starts((few, many): (&Many, &Many), options: &Options, report: &mut Report) -
 }
 
 /// How long answers take, the two servers in turns.
-fn latencies((few, many): (&Many, &Many), options: &Options, report: &mut Report) -> Result<()> {
+fn latencies((few, many): (&Many<'_>, &Many<'_>), options: &Options, report: &mut Report) -> Result<()> {
     let (of_few, of_many) = (few.start()?, many.start()?);
     let remembered = REMEMBERED.min(many.clients());
     let n = options.pick(20_000, 2_000);
@@ -263,7 +287,7 @@ fn latencies((few, many): (&Many, &Many), options: &Options, report: &mut Report
 }
 
 /// Look-ups that a client takes that was never seen, of an issuer that was.
-fn first_sights(many: &Many, report: &mut Report) -> Result<()> {
+fn first_sights(many: &Many<'_>, report: &mut Report) -> Result<()> {
     let server = many.start()?;
     let first = many.issuers.min(50);
     ask(many, &(0..first).collect::<Vec<_>>(), report)?;
@@ -278,7 +302,7 @@ fn first_sights(many: &Many, report: &mut Report) -> Result<()> {
 }
 
 /// Memory that each further client takes, of issuers that are in memory already.
-fn memory(many: &Many, options: &Options, report: &mut Report) -> Result<()> {
+fn memory(many: &Many<'_>, options: &Options, report: &mut Report) -> Result<()> {
     let server = many.start()?;
     let issuers = many.issuers.min(options.pick(1_000, 100));
     ask(many, &(0..issuers).collect::<Vec<_>>(), report)?;
@@ -299,7 +323,7 @@ fn memory(many: &Many, options: &Options, report: &mut Report) -> Result<()> {
 }
 
 /// Asks one after the other over one connection.
-fn ask(site: &Many, clients: &[usize], report: &mut Report) -> Result<Took> {
+fn ask(site: &Many<'_>, clients: &[usize], report: &mut Report) -> Result<Took> {
     let mut caller = Caller::new(site.address)?;
     let (mut took, mut wrong) = (Vec::with_capacity(clients.len()), 0);
     for client in clients {
@@ -314,14 +338,6 @@ fn ask(site: &Many, clients: &[usize], report: &mut Report) -> Result<Took> {
     took.sort_by(f64::total_cmp);
     let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or(f64::NAN);
     Ok(Took { p50: at(50), p99: at(99) })
-}
-
-fn mebibytes(folder: &Path) -> Result<f64> {
-    let mut all = 0;
-    for file in fs::read_dir(folder)? {
-        all += file?.metadata()?.len();
-    }
-    Ok(all as f64 / f64::from(1 << 20))
 }
 
 /// Numbers that nobody foresees and that are the same in every run (`SplitMix64`).

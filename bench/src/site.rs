@@ -31,6 +31,8 @@ const SECRET: &str = "bench-Jq4vN0aXh2mS7rTgYw1pLk9dFzC3uEbR";
 const PASSWORD: &str = "bench-password";
 /// How long a login is to take.
 const LOGIN_MS: f64 = 50.0;
+/// The file of the master key.
+const MASTER: &str = "master.key";
 /// Clients of the issuer `many`.
 pub(crate) const CLIENTS: usize = 10_000;
 
@@ -50,23 +52,48 @@ impl Site {
     /// # Errors
     /// `ficha` is not there, or refuses what is declared.
     pub(crate) fn make(options: &Options) -> Result<Self> {
+        Self::on(options, None)
+    }
+
+    /// The same on the PostgreSQL database at `url`.
+    ///
+    /// # Errors
+    /// `ficha` is not there, or refuses what is declared.
+    pub(crate) fn on(options: &Options, url: Option<&str>) -> Result<Self> {
+        let site = Self::empty(options, url)?;
+        let mut key = [0; 32];
+        random::fill(&mut key);
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(site.path(MASTER))?;
+        file.write_all(STANDARD.encode(key).as_bytes())?;
+        fs::write(site.path("gate.toml"), gate(site.gates[1]))?;
+        fs::write(site.path("rules.toml"), rules(site.address))?;
+        fs::write(site.path("issuers.toml"), issuers(site.address.port(), &dear_hash()?)?)?;
+        site.apply("issuers.toml")?;
+        Ok(site)
+    }
+
+    /// Another node on the same database, which answers at an address of its own what this one's requests ask.
+    ///
+    /// # Errors
+    /// Its files can't be written.
+    pub(crate) fn beside(&self, options: &Options, url: &str) -> Result<Self> {
+        let node = Self::empty(options, Some(url))?;
+        fs::copy(self.path(MASTER), node.path(MASTER))?;
+        fs::write(node.path("rules.toml"), rules(self.address))?;
+        Ok(node)
+    }
+
+    /// A folder with a configuration.
+    fn empty(options: &Options, url: Option<&str>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&options.folder)?;
         // Base URLs hold the port, so it must be known before there is a server.
         let held = [(), (), ()].map(|()| TcpListener::bind("127.0.0.1:0"));
         let [address, own, beside] = held;
         let (address, gates) = (address?.local_addr()?, [own?.local_addr()?, beside?.local_addr()?]);
         let site = Self { folder, ficha: options.ficha.clone(), address, gates };
-        let mut key = [0; 32];
-        random::fill(&mut key);
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(site.path("master.key"))?;
-        file.write_all(STANDARD.encode(key).as_bytes())?;
         // `ficha apply` with no server running opens a data folder, but makes none.
         fs::create_dir(site.data())?;
-        fs::write(site.path("ficha.toml"), configuration(address, gates[0]))?;
-        fs::write(site.path("gate.toml"), gate(gates[1]))?;
-        fs::write(site.path("rules.toml"), rules(address))?;
-        fs::write(site.path("issuers.toml"), issuers(address.port(), &dear_hash()?)?)?;
-        site.apply("issuers.toml")?;
+        fs::write(site.path("ficha.toml"), configuration(address, gates[0], url))?;
         Ok(site)
     }
 
@@ -75,11 +102,20 @@ impl Site {
     }
 
     fn apply(&self, declaration: &str) -> Result<()> {
+        self.command(&["apply", &self.path(declaration).display().to_string()])
+    }
+
+    /// Runs a command of `ficha`, on the server when it runs.
+    ///
+    /// # Errors
+    /// It fails.
+    pub(crate) fn command(&self, args: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.ficha);
-        command.arg("apply").arg("--config").arg(self.path("ficha.toml")).arg(self.path(declaration));
-        let out = command.stdin(Stdio::null()).output().with_context(|| self.ficha.display().to_string())?;
+        command.args(args).arg("--config").arg(self.path("ficha.toml")).stdin(Stdio::null());
+        let out = command.output().with_context(|| self.ficha.display().to_string())?;
         if !out.status.success() {
-            bail!("ficha apply: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+            let said = [&out.stdout, &out.stderr].map(|said| String::from_utf8_lossy(said));
+            bail!("ficha {}: {}", args.join(" "), said.concat());
         }
         Ok(())
     }
@@ -190,8 +226,12 @@ impl Site {
 
     /// The same, from the `n`th of many clients.
     pub(crate) fn of_many(&self, n: usize) -> Vec<u8> {
-        let client = format!("client-{:05}", n % CLIENTS);
-        self.form("/many/oauth2/token", &client, "grant_type=client_credentials")
+        self.form("/many/oauth2/token", &Self::name_of_many(n), "grant_type=client_credentials")
+    }
+
+    /// What the `n`th of many clients is called.
+    pub(crate) fn name_of_many(n: usize) -> String {
+        format!("client-{:05}", n % CLIENTS)
     }
 
     /// Uses a refresh token.
@@ -203,6 +243,11 @@ impl Site {
     /// The API asks whether a token of its own is good.
     pub(crate) fn introspect(&self, api: &str, token: &str) -> Vec<u8> {
         self.form("/standard/oauth/introspect", api, &format!("token={token}"))
+    }
+
+    /// The client that an API's token was issued to revokes it.
+    pub(crate) fn revoke(&self, api: &str, token: &str) -> Vec<u8> {
+        self.form("/standard/oauth/revoke", &format!("client-{api}"), &format!("token={token}"))
     }
 
     /// A login that takes [`LOGIN_MS`].
@@ -231,7 +276,8 @@ fn rules(address: SocketAddr) -> String {
     all + "]\n"
 }
 
-fn configuration(address: SocketAddr, gate: SocketAddr) -> String {
+fn configuration(address: SocketAddr, gate: SocketAddr, url: Option<&str>) -> String {
+    let url = url.map_or_else(String::new, |url| format!("url = \"{url}\"\n"));
     format!(
         r#"[listen]
 https = []
@@ -240,8 +286,8 @@ ops = "127.0.0.1:0"
 drain_s = 0
 [store]
 data = "data"
-[keys]
-master_key_file = "master.key"
+{url}[keys]
+master_key_file = "{MASTER}"
 [gate]
 listen = ["{gate}"]
 rules = "rules.toml"

@@ -169,6 +169,13 @@ impl Server {
         self.guarded.run(&psql, &[&who[..], &how[..]].concat()).trim_end().to_owned()
     }
 
+    /// Runs one of PostgreSQL's own programs as the server's user, on this server and `database`: what it wrote.
+    pub fn run(&self, program: &str, args: &[&str], database: &str) -> String {
+        let port = self.port.to_string();
+        let where_to = ["-h", "127.0.0.1", "-p", &port, "-U", SUPERUSER];
+        self.guarded.run(&place::binary(program), &[&where_to[..], args, &[database]].concat())
+    }
+
     /// Stops it: open connections are cut, what was committed is on the disk.
     pub fn stop(&self) {
         self.pg_ctl(&["--mode", "fast", "stop"]);
