@@ -143,7 +143,9 @@ impl Place for Behind<'_> {
         };
         self.out.push_str(before);
         if self.format == Format::Json || name != MESSAGE {
-            escape(self.out, name);
+            // A name stands in a program's source: nothing in it needs escaping.
+            debug_assert!(is_plain(name), "{name:?}");
+            self.out.push_str(name);
             if OWN.contains(&name) {
                 self.out.push('_');
             }
@@ -180,8 +182,13 @@ impl Place for Kept<'_> {
 pub(crate) struct Values<P>(pub(crate) P);
 
 impl<P: Place> Values<P> {
+    /// Whether it is the words of a line for people, which stand without quotes.
+    fn is_bare(&self, field: &Field) -> bool {
+        self.0.format() == Format::Text && field.name() == MESSAGE
+    }
+
     fn string(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
-        let bare = self.0.format() == Format::Text && field.name() == MESSAGE;
+        let bare = self.is_bare(field);
         self.0.put(field.name(), |out| {
             if !bare {
                 out.push('"');
@@ -199,7 +206,14 @@ impl<P: Place> Values<P> {
 
 impl<P: Place> Visit for Values<P> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.string(field, |out| out.write_str(value));
+        if value.len() > MAX_VALUE || self.is_bare(field) {
+            return self.string(field, |out| out.write_str(value));
+        }
+        self.0.put(field.name(), |out| {
+            out.push('"');
+            escape(out, value);
+            out.push('"');
+        });
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.0.put(field.name(), |out| digits(out, value));
@@ -252,10 +266,26 @@ impl Write for Escaped<'_> {
     }
 }
 
+/// Whether `text` is ASCII that can be seen, without quotes and backslashes; eight bytes are looked at at a time.
+fn is_plain(text: &str) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // The high bit of a byte is set where there is something, and above such a byte perhaps too: that suffices for "any".
+    let below = |word: u64, byte: u8| word.wrapping_sub(EACH * u64::from(byte)) & !word;
+    let special = |bytes: [u8; 8]| {
+        let word = u64::from_ne_bytes(bytes);
+        let (quote, backslash) =
+            (below(word ^ (EACH * u64::from(b'"')), 1), below(word ^ (EACH * u64::from(b'\\')), 1));
+        (word | word.wrapping_add(EACH) | below(word, b' ') | quote | backslash) & HIGH
+    };
+    let (words, rest) = text.as_bytes().as_chunks();
+    let mut last = [b' '; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    words.iter().fold(special(last), |any, word| any | special(*word)) == 0
+}
+
 fn escape(out: &mut String, text: &str) {
-    let special = |b: u8| !(0x20..0x7f).contains(&b) || b == b'"' || b == b'\\';
-    // Every byte is looked at, whatever the first ones are: so the compiler looks at many at once.
-    if text.bytes().fold(0, |any, b| any | u8::from(special(b))) == 0 {
+    if is_plain(text) {
         out.push_str(text);
         return;
     }
@@ -326,6 +356,19 @@ mod tests {
         let mut out = String::new();
         escape(&mut out, "a\"b\\c\r\nd\u{1b}[31m\u{7f}\u{85}\u{2028}\u{202e}é");
         assert_eq!(out, "a\\\"b\\\\c\\r\\nd\\u001b[31m\\u007f\\u0085\\u2028\\u202eé");
+    }
+
+    #[test]
+    fn plain_is_what_may_stand_as_it_is() {
+        for n in 0..=0x2ff {
+            let c = char::from_u32(n).unwrap();
+            let plain = matches!(c, ' '..='~') && c != '"' && c != '\\';
+            for (before, after) in (0..9).flat_map(|before| (0..9).map(move |after| (before, after))) {
+                let text = format!("{}{c}{}", "a".repeat(before), "~".repeat(after));
+                assert_eq!(is_plain(&text), plain, "{text:?}");
+            }
+        }
+        assert!(is_plain(""));
     }
 
     #[test]

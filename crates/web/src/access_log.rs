@@ -103,13 +103,14 @@ macro_rules! access {
         let line: &$crate::access_log::AccessLine<'_> = &$line;
         $crate::access_log::tracing::info!(
             target: "access",
+            // A field and no trailing text, which would be formatted anew for each line.
+            message = "answered",
             method = line.method.as_str(),
             path = line.short_path(),
             status = line.status.as_u16(),
             duration_us = line.micros(),
             peer = $crate::access_log::AddressText::from(line.client).as_str(),
             $($($field)+,)?
-            "answered"
         );
     }};
 }

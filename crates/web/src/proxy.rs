@@ -42,7 +42,11 @@ impl Host {
     /// Reads `host[:port]` (RFC 3986 §3.2, of names only letters, digits, `.`, `-`, `_` and `~`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+        let end = if text.starts_with('[') {
+            text.find(']')? + 1
+        } else {
+            text.bytes().position(|b| b == b':').unwrap_or(text.len())
+        };
         let (name, rest) = text.split_at_checked(end)?;
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => None,
@@ -74,8 +78,14 @@ fn is_host(name: &str) -> bool {
     if let Some(address) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
     }
-    let byte_ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'~');
-    name.len() <= 255 && name.bytes().all(byte_ok) && !name.split('.').any(str::is_empty)
+    // Labels that are not empty: no dot follows another one, none is the first or the last.
+    let mut before = b'.';
+    let all_ok = name.bytes().all(|b| {
+        let ok = if b == b'.' { before != b'.' } else { b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'~') };
+        before = b;
+        ok
+    });
+    name.len() <= 255 && all_ok && before != b'.'
 }
 
 /// What of a request's head tells where it was meant to go, and who handed it on.
