@@ -1,6 +1,6 @@
 //! The parameters of a request, each once, by the names that a dialect gives them.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, mem, str::FromStr};
 
 use ficha_core::Malformed;
 use ficha_types::{BadWord, Secret};
@@ -169,9 +169,8 @@ impl<'b> Fields<'b> {
 
     /// The value of `param`, once; empty counts as absent (RFC 6749 §3.2).
     pub(super) fn take(&mut self, param: Param) -> Option<Text<'b>> {
-        let at = self.0.iter().position(|(p, value)| *p == param && !value.expose().is_empty())?;
-        // Not `swap_remove`: several `resource` keep their order.
-        Some(self.0.remove(at).1)
+        let (_, value) = self.0.iter_mut().find(|(p, value)| *p == param && !value.expose().is_empty())?;
+        Some(mem::replace(value, Text::AsSent("")))
     }
 
     /// The value of `param`, which is no secret.

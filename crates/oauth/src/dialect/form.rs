@@ -1,9 +1,10 @@
 //! `application/x-www-form-urlencoded`, read strictly (RFC 6749 appendix B).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter};
 
 use ficha_core::Malformed;
 use ficha_types::Secret;
+use memchr::{memchr, memchr2};
 
 use super::fields::{Fields, MAX, Names, Text};
 
@@ -12,7 +13,7 @@ const NOT_UTF8: Malformed = Malformed::Form("it is not UTF-8");
 /// Reads a form. Unknown parameters are ignored, but have to be of the grammar.
 pub(super) fn read<'b>(body: &'b [u8], names: &Names) -> Result<Fields<'b>, Malformed> {
     let mut fields = Fields::new();
-    let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
+    let pairs = pairs(body).filter(|pair| !pair.is_empty());
     for (i, pair) in pairs.enumerate() {
         if i == MAX {
             return Err(Malformed::Form("it has more than 64 parameters"));
@@ -28,7 +29,7 @@ pub(super) fn read<'b>(body: &'b [u8], names: &Names) -> Result<Fields<'b>, Malf
 
 /// Whether the query of a URL holds a credential. Never fails: what can't be decoded is looked at as it stands.
 pub(super) fn holds_credentials(query: &str, names: &Names) -> bool {
-    query.as_bytes().split(|b| *b == b'&').any(|pair| {
+    pairs(query.as_bytes()).any(|pair| {
         let (name, _) = split(pair);
         let decoded = decode(name).unwrap_or_else(|_| String::from_utf8_lossy(name));
         names.is_credential(&decoded)
@@ -37,12 +38,9 @@ pub(super) fn holds_credentials(query: &str, names: &Names) -> bool {
 
 /// Decodes one half of a pair: `+` is a space, `%` and two hexadecimal digits a byte, all of it UTF-8.
 pub(super) fn decode(text: &[u8]) -> Result<Cow<'_, str>, Malformed> {
-    // Every byte is looked at, whatever the first ones are: so the compiler looks at many at once.
-    let escaped = text.contains(&b'%') || text.contains(&b'+');
-    if escaped {
-        String::from_utf8(unescape(text)?).map(Cow::Owned).map_err(|_| NOT_UTF8)
-    } else {
-        str::from_utf8(text).map(Cow::Borrowed).map_err(|_| NOT_UTF8)
+    match memchr2(b'%', b'+', text) {
+        Some(_) => String::from_utf8(unescape(text)?).map(Cow::Owned).map_err(|_| NOT_UTF8),
+        None => str::from_utf8(text).map(Cow::Borrowed).map_err(|_| NOT_UTF8),
     }
 }
 
@@ -80,9 +78,22 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
+/// What stands between `&` and `&`.
+fn pairs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let text = rest.take()?;
+        let Some((pair, after)) = memchr(b'&', text).and_then(|at| text.split_at_checked(at)) else {
+            return Some(text);
+        };
+        rest = after.get(1..);
+        Some(pair)
+    })
+}
+
 /// Name and value; a pair without `=` has an empty value.
 fn split(pair: &[u8]) -> (&[u8], &[u8]) {
-    match pair.iter().position(|b| *b == b'=') {
+    match memchr(b'=', pair) {
         Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
         None => (pair, &[]),
     }

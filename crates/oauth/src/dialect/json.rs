@@ -68,15 +68,16 @@ impl<'de> Visitor<'de> for Object<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::new();
-        let mut known: Vec<Param> = Vec::with_capacity(8);
+        // A bit for each one that is known: also of those whose value counts as absent.
+        let mut known = 0_u32;
         let mut others: Vec<Box<str>> = Vec::new();
         while let Some(key) = map.next_key_seed(Key(self.names))? {
             match key {
                 Found::Known(param) => {
-                    if known.contains(&param) {
+                    if known & 1 << param as u32 != 0 {
                         return Err(self.refuse(Malformed::Repeated(self.names.wire(param).to_owned())));
                     }
-                    known.push(param);
+                    known |= 1 << param as u32;
                     self.add(&mut fields, param, map.next_value()?)?;
                 }
                 Found::Other(name) => {
@@ -87,7 +88,7 @@ impl<'de> Visitor<'de> for Object<'_> {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
-            if known.len() + others.len() > MAX {
+            if known.count_ones() as usize + others.len() > MAX {
                 return Err(self.refuse(Malformed::Json("it has more than 64 members")));
             }
         }

@@ -24,6 +24,8 @@ pub(super) trait Variable: Clone + PartialEq + Debug {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Datum<'d> {
     Text(&'d str),
+    /// A token of ours: base64url and dots, of which nothing needs escaping.
+    Token(&'d str),
     Number(i64),
 }
 
@@ -111,7 +113,7 @@ impl<V: Variable> TextTemplate<V> {
             match piece {
                 Piece::Literal(text) => out.push_str(text),
                 Piece::Variable(variable, _) => match get(variable)? {
-                    Datum::Text(text) => out.push_str(text),
+                    Datum::Text(text) | Datum::Token(text) => out.push_str(text),
                     Datum::Number(number) => {
                         let _ = write!(out, "{number}");
                     }
@@ -315,6 +317,7 @@ fn write_ops<'d, V: Variable>(ops: &[Op<V>], out: &mut String, get: &impl Fn(&V)
             Op::Literal(text) => out.push_str(text),
             Op::Value(variable) => match get(variable) {
                 Some(Datum::Text(text)) => write_escaped(out, text),
+                Some(Datum::Token(text)) => out.push_str(text),
                 Some(Datum::Number(number)) => {
                     let _ = write!(out, "{number}");
                 }
@@ -322,7 +325,7 @@ fn write_ops<'d, V: Variable>(ops: &[Op<V>], out: &mut String, get: &impl Fn(&V)
             },
             Op::List(variable) => {
                 out.push('[');
-                if let Some(Datum::Text(text)) = get(variable) {
+                if let Some(Datum::Text(text) | Datum::Token(text)) = get(variable) {
                     for (i, word) in text.split(' ').filter(|w| !w.is_empty()).enumerate() {
                         out.push_str(if i == 0 { "" } else { "," });
                         write_quoted(out, word);

@@ -49,7 +49,7 @@ impl Variable for AnswerVar {
 impl AnswerVar {
     pub(super) fn of(self, answer: &TokenAnswer) -> Option<Datum<'_>> {
         Some(Datum::Text(match self {
-            Self::AccessToken => &answer.access_token.0,
+            Self::AccessToken => return Some(Datum::Token(&answer.access_token.0)),
             Self::RefreshToken => answer.refresh_token.as_ref()?.expose(),
             Self::ExpiresIn => return Some(Datum::Number(answer.expires_in.0)),
             Self::Scope => return said(&answer.scope),

@@ -67,5 +67,7 @@ fn active(token: &ActiveToken) -> Vec<u8> {
         iss: &token.iss,
         jti: &token.jti,
     };
-    serde_json::to_vec(&answer).expect("a struct of texts and numbers is always JSON")
+    let mut body = Vec::with_capacity(512);
+    serde_json::to_writer(&mut body, &answer).expect("a struct of texts and numbers is always JSON");
+    body
 }
