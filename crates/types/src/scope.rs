@@ -1,6 +1,6 @@
 //! Scopes (RFC 6749 §3.3).
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -13,9 +13,9 @@ word! {
         && s.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-/// A set of scopes: sorted, each once. Written with single spaces between.
+/// A set of scopes: sorted, each once. Written with single spaces between; copies share it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ScopeSet(BTreeSet<Scope>);
+pub struct ScopeSet(Arc<[Scope]>);
 
 impl ScopeSet {
     /// The most scopes that one request may name.
@@ -30,7 +30,7 @@ impl ScopeSet {
     /// Whether `scope` is in it.
     #[must_use]
     pub fn contains(&self, scope: &Scope) -> bool {
-        self.0.contains(scope)
+        self.0.binary_search(scope).is_ok()
     }
 
     /// The scopes in alphabetical order.
@@ -41,7 +41,7 @@ impl ScopeSet {
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        self.iter().filter(|scope| other.contains(scope)).cloned().collect()
     }
 
     /// The asked set when it is all held, else the first scope that is missing.
@@ -49,7 +49,7 @@ impl ScopeSet {
     /// # Errors
     /// The first scope of `asked` that `self` does not hold.
     pub fn grant(&self, asked: &Self) -> Result<Self, Scope> {
-        match asked.0.iter().find(|s| !self.0.contains(*s)) {
+        match asked.iter().find(|s| !self.contains(s)) {
             Some(missing) => Err(missing.clone()),
             None => Ok(asked.clone()),
         }
@@ -60,7 +60,7 @@ impl ScopeSet {
     pub fn in_order_of(&self, declared: &[Scope]) -> String {
         let mut out = String::new();
         let mut seen = BTreeSet::new();
-        for scope in declared.iter().filter(|s| self.0.contains(*s)) {
+        for scope in declared.iter().filter(|s| self.contains(s)) {
             if seen.insert(scope) {
                 if !out.is_empty() {
                     out.push(' ');
@@ -74,7 +74,10 @@ impl ScopeSet {
 
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().collect())
+        let mut scopes: Vec<_> = scopes.into_iter().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes.into())
     }
 }
 
@@ -82,11 +85,11 @@ impl FromStr for ScopeSet {
     type Err = BadWord;
     fn from_str(s: &str) -> Result<Self, BadWord> {
         let words = s.split(' ').filter(|w| !w.is_empty());
-        let set = words.take(Self::MAX + 1).map(str::parse).collect::<Result<BTreeSet<_>, _>>()?;
-        if set.len() > Self::MAX {
+        let set: Self = words.take(Self::MAX + 1).map(str::parse).collect::<Result<_, _>>()?;
+        if set.0.len() > Self::MAX {
             return Err(BadWord { word: "scope", expected: "at most 256 scopes" });
         }
-        Ok(Self(set))
+        Ok(set)
     }
 }
 
@@ -110,7 +113,7 @@ impl Serialize for ScopeSet {
 
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        BTreeSet::deserialize(d).map(Self)
+        Vec::deserialize(d).map(Self::from_iter)
     }
 }
 

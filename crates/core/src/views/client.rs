@@ -76,7 +76,10 @@ impl Drop for UnderWay {
 impl ClientView {
     /// The view of a row.
     #[must_use]
-    pub(crate) fn new(row: ClientRow, load: Arc<Load>) -> Self {
+    pub(crate) fn new(mut row: ClientRow, load: Arc<Load>) -> Self {
+        // There may be very many of these: no room for what does not come.
+        row.client.secrets.shrink_to_fit();
+        row.api_marks.shrink_to_fit();
         Self {
             mark: row.mark,
             api_marks: row.api_marks,
@@ -133,6 +136,7 @@ impl ClientView {
         let scopes = Arc::new(work_out());
         // Another value of the same API is the API as it was.
         held.retain(|(known, _)| known.name != api.name);
+        held.reserve_exact(1);
         held.push((api.clone(), scopes.clone()));
         scopes
     }
@@ -150,6 +154,7 @@ impl ClientView {
             e.expires_at > now
                 && !(e.dialect == entry.dialect && e.api.name == entry.api.name && e.asked == entry.asked)
         });
+        live.reserve_exact(1);
         live.push(entry);
         // Sixteen sets for an API, and as many ways to ask for them: beyond that the store has them.
         if live.len() > 64 {
