@@ -209,8 +209,8 @@ fn of_apis(findings: &mut Findings, rows: &IssuerRows) {
         ("API", &blind),
         "has no secret of its own",
         (
-            "it can't introspect: it learns of a revocation only when the token expires",
-            "`ficha api secret add`, and have it introspect",
+            "it can neither introspect nor follow the revocation feed: to it a token is good until it expires",
+            "`ficha api secret add`, and have it follow the feed or introspect",
         ),
     );
     let chosen = named(&|api| api.secrets.iter().any(|s| s.origin == SecretOrigin::Chosen));
