@@ -141,6 +141,7 @@ impl TokenStore for Faulty {
         read standing(
             issuer: &'a IssuerName, id: &'a TokenId, family: Option<&'a FamilyId>, api: &'a ApiName
         ) -> Standing;
+        read revoked(issuer: &'a IssuerName, most: u32) -> Vec<String>;
         read family_standing(issuer: &'a IssuerName, family: &'a FamilyId) -> Standing;
     }
 }

@@ -189,6 +189,9 @@ pub trait TokenStore: Send + Sync {
         api: &'a ApiName,
     ) -> BoxFuture<'a, Result<Standing, StoreError>>;
 
+    /// The first `most` names of what was revoked: tokens and families, whatever the API.
+    fn revoked<'a>(&'a self, issuer: &'a IssuerName, most: u32) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
     /// Whether the family of a kept refresh token (one that never rotates) was revoked.
     fn family_standing<'a>(
         &'a self,

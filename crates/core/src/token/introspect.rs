@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::{
     Caller, Credentials,
+    few_revoked::FewRevoked,
     issue::latest_mark,
     read::{ReadToken, read_access_token},
 };
@@ -61,20 +62,24 @@ struct Seen {
     token: Arc<ActiveToken>,
 }
 
-/// Tokens that introspection found good, by issuer and the token's SHA-256. Bounded; never holds a token itself.
-pub struct Introspected(Cache<(IssuerName, [u8; 32]), Seen>);
+/// Tokens that introspection found good, by issuer and the token's SHA-256, and what is revoked where that is little. Bounded;
+/// never holds a token itself.
+pub struct Introspected {
+    good: Cache<(IssuerName, [u8; 32]), Seen>,
+    few_revoked: FewRevoked,
+}
 
 impl Introspected {
     /// Remembers at most `bound` tokens.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self(Cache::new(bound))
+        Self { good: Cache::new(bound), few_revoked: FewRevoked::new() }
     }
 
     /// Tokens that are remembered now.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        self.0.len()
+        self.good.len()
     }
 }
 
@@ -115,7 +120,7 @@ async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<
     let now = rules.clock.now();
     let key = (place.issuer.name().clone(), sha256(token.as_bytes()));
     let epoch = place.slot.epoch();
-    if let Some(seen) = rules.introspected.0.get(&key)
+    if let Some(seen) = rules.introspected.good.get(&key)
         && seen.epoch == epoch
     {
         metrics().cache_hits.count(Held::Introspections);
@@ -144,7 +149,7 @@ async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<
         exp: facts.expires_at,
         username,
     });
-    rules.introspected.0.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
+    rules.introspected.good.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
     Ok(Introspection::Active(token))
 }
 
@@ -170,8 +175,12 @@ pub(crate) async fn standing(
         return Ok(None);
     }
     let family = facts.id.family();
+    let name = || user.map(|u| u.row.user.name.to_string());
+    if rules.introspected.few_revoked.spare(rules, place, (&facts.id, family.as_ref())).await? {
+        return Ok(Some(name()));
+    }
     match rules.tokens.standing(place.issuer.name(), &facts.id, family.as_ref(), &api.name).await? {
-        Standing::Good => Ok(Some(user.map(|u| u.row.user.name.to_string()))),
+        Standing::Good => Ok(Some(name())),
         Standing::Revoked => Ok(None),
     }
 }

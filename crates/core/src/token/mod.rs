@@ -2,6 +2,7 @@
 
 mod answer;
 mod exchange;
+mod few_revoked;
 mod introspect;
 mod issue;
 mod read;

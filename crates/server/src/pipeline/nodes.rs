@@ -4,7 +4,7 @@ use ficha_core::{
     client_auth::authenticate,
     feed::FRESH_FOR,
     operator::{Marking, NewSecret},
-    ports::UpkeepStore,
+    ports::{Revocation, UpkeepStore},
     token::{Introspection, Revoked, introspect, revoke_token},
 };
 use futures_util::future::join_all;
@@ -122,6 +122,29 @@ async fn a_removed_secret_and_a_revoked_token_are_refused_by_every_node() {
     nodes.during(&[1], a.operator.client_secret_add(&root(), (&issuer(), &app_id()), &new)).await.unwrap();
     nodes.during(&[1], a.operator.client_secret_remove(&root(), (&issuer(), &app_id()), &secret)).await.unwrap();
     assert!(b.token().await.is_err());
+}
+
+#[tokio::test]
+async fn where_more_is_revoked_than_a_node_remembers_each_is_refused_all_the_same() {
+    let nodes = Nodes::of(&with_introspection(&acme("standard")), &["a"]).await;
+    let [a] = &nodes.0[..] else { panic!() };
+    let now = a.rules().clock.now();
+    let mut tokens = Vec::new();
+    for many in [0, 300] {
+        for n in 0..many {
+            let id = format!("revoked-{n:014}").parse().unwrap();
+            let until = now + Seconds(3600);
+            let other = Revocation { id, client: None, api: None, issued_at: now, until };
+            a.rules().tokens.revoke_token(&issuer(), &other, now, 10_000).await.unwrap();
+        }
+        let [good, bad] = [a.token().await.unwrap(), a.token().await.unwrap()].map(|answer| answer.access_token.0);
+        a.revokes(&bad).await.unwrap();
+        tokens.push((good, bad));
+        for (good, bad) in &tokens {
+            assert!(a.introspects(good).await.unwrap(), "{many}");
+            assert!(!a.introspects(bad).await.unwrap(), "{many}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,10 @@ impl TokenStore for PostgresStore {
         })
     }
 
+    fn revoked<'a>(&'a self, issuer: &'a IssuerName, most: u32) -> Answer<'a, Vec<String>> {
+        self.read((issuer, most), |(issuer, most), s| Box::pin(revocations::names(s, issuer, *most)))
+    }
+
     fn family_standing<'a>(&'a self, issuer: &'a IssuerName, family: &'a FamilyId) -> Answer<'a, Standing> {
         self.read((issuer, family), |(issuer, family), s| Box::pin(families::standing(s, issuer, family)))
     }

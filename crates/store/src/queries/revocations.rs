@@ -38,6 +38,11 @@ static STANDING: Query = Query::new(
      UNION ALL SELECT 1 FROM families WHERE issuer = $1 AND family = $4 AND ended > 0 LIMIT 1",
 );
 
+static NAMES: Query = Query::new(
+    "SELECT id FROM revocations WHERE issuer = $1 \
+     UNION ALL SELECT family FROM families WHERE issuer = $1 AND ended > 0 LIMIT $2",
+);
+
 /// Revokes a token within an administrator's act; its change.
 pub(crate) async fn put<S: Session>(
     session: &mut S,
@@ -158,4 +163,9 @@ pub(crate) async fn standing<S: Session>(
 ) -> Result<Standing, Failure> {
     let values = [text(issuer), text(id), text(api), text_or_empty(family)];
     Ok(if any(session, &STANDING, &values).await? { Standing::Revoked } else { Standing::Good })
+}
+
+/// The first names of what was revoked.
+pub(crate) async fn names<S: Session>(session: &mut S, issuer: &IssuerName, most: u32) -> Result<Vec<String>, Failure> {
+    session.all(&NAMES, &[text(issuer), Value::Int(most.into())], |row| Ok(row.text(0)?.to_owned())).await
 }

@@ -109,6 +109,11 @@ impl TokenStore for SqliteStore {
         self.read(move |s| at_once(revocations::standing(s, &issuer, (&id, family.as_ref()), &api)))
     }
 
+    fn revoked<'a>(&'a self, issuer: &'a IssuerName, most: u32) -> Answer<'a, Vec<String>> {
+        let issuer = issuer.clone();
+        self.read(move |s| at_once(revocations::names(s, &issuer, most)))
+    }
+
     fn family_standing<'a>(&'a self, issuer: &'a IssuerName, family: &'a FamilyId) -> Answer<'a, Standing> {
         let (issuer, family) = (issuer.clone(), family.clone());
         self.read(move |s| at_once(families::standing(s, &issuer, &family)))

@@ -105,6 +105,7 @@ macro_rules! whole_suite {
             records::a_host_and_port_stand_when_any_base_url_does_and_no_other_does,
             records::the_base_urls_of_a_host_are_read_in_pages_whatever_their_ports,
             revocations::a_revoked_token_stands_revoked_and_no_other,
+            revocations::what_was_revoked_is_told_by_name_as_far_as_asked,
             revocations::a_revocation_at_one_api_leaves_the_others_alone,
             revocations::revoking_a_live_token_ends_its_being_live_and_no_other,
             revocations::revoking_at_another_api_leaves_the_live_token_alone,

@@ -8,7 +8,7 @@ use super::{
     Store,
     samples::{
         NOON, act, after_noon, app, cards, client, founded, last_change, mark_of_app, offer, place, revocation, token,
-        word,
+        used, word,
     },
 };
 
@@ -29,6 +29,22 @@ pub async fn a_revoked_token_stands_revoked_and_no_other(store: &dyn Store) {
     assert_eq!(store.revoke_token(&issuer, &revocation(1), NOON, MANY).await.unwrap().folded, 0);
     assert_eq!(standing(store, &issuer, 1).await, Standing::Revoked);
     assert_eq!(standing(store, &issuer, 2).await, Standing::Good);
+}
+
+pub async fn what_was_revoked_is_told_by_name_as_far_as_asked(store: &dyn Store) {
+    let (acme, other) = (founded(store, "acme").await, founded(store, "other").await);
+    for n in [1, 2] {
+        store.revoke_token(&acme, &revocation(n), NOON, MANY).await.unwrap();
+    }
+    store.revoke_token(&other, &revocation(3), NOON, MANY).await.unwrap();
+    let used = used(1, 1);
+    store.revoke_family(&acme, &used, NOON).await.unwrap();
+    let mut names = store.revoked(&acme, 10).await.unwrap();
+    names.sort();
+    let mut expected = vec![token(1).to_string(), token(2).to_string(), used.family.to_string()];
+    expected.sort();
+    assert_eq!(names, expected);
+    assert_eq!(store.revoked(&acme, 2).await.unwrap().len(), 2);
 }
 
 pub async fn a_revocation_at_one_api_leaves_the_others_alone(store: &dyn Store) {
