@@ -1,23 +1,16 @@
 //! The list of all metrics, as an operator sees it.
 
-use ficha_tests::{Config, Server, secrets};
+use ficha_tests::{Config, Server, secrets, sum};
 
 /// Name, kind and help of every metric, from a server that has answered nothing yet.
 #[test]
 fn every_metric_is_there_from_the_start_with_its_help() {
     let server = Server::serve(Config::new());
-    let metrics = server.ops().base("").get("/metrics").expect(200);
-    let told = metrics.text().lines().filter_map(|line| line.strip_prefix("# "));
+    let metrics = server.metrics();
+    let told = metrics.lines().filter_map(|line| line.strip_prefix("# "));
     let mut told: Vec<_> = told.collect();
     told.sort_unstable();
     insta::assert_snapshot!(told.join("\n"));
-}
-
-/// The sum of a metric's values under these labels.
-fn sum(text: &str, name: &str, labels: &[&str]) -> f64 {
-    let of = |line: &&str| line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} "));
-    let lines = text.lines().filter(of).filter(|line| labels.iter().all(|label| line.contains(label)));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 #[test]
@@ -50,9 +43,9 @@ fn what_happens_is_counted() {
     for _ in 0..2 {
         server.https().base("/p").post("/oauth/token").json(&body).send().expect(200);
     }
-    let metrics = server.ops().base("").get("/metrics").expect(200);
-    let count = |name: &str, labels: &[&str]| sum(metrics.text(), &format!("ficha_{name}"), labels);
-    let of = |name: &str| metrics.text().lines().filter(|l| l.contains(name)).collect::<Vec<_>>().join("\n");
+    let metrics = server.metrics();
+    let count = |name: &str, labels: &[&str]| sum(&metrics, &format!("ficha_{name}"), labels);
+    let of = |name: &str| metrics.lines().filter(|l| l.contains(name)).collect::<Vec<_>>().join("\n");
     for (name, labels, expected) in [
         ("token_answers_total", &["client_credentials", "issued"][..], 4.0),
         ("token_answers_total", &["refresh_token", "issued"], 3.0),
@@ -64,6 +57,7 @@ fn what_happens_is_counted() {
         ("introspections_total", &["inactive"], 1.0),
         ("revocations_total", &["\"token\""], 1.0),
         ("live_tokens_made_total", &[], 1.0),
+        ("signatures_total", &[], 7.0),
         ("ready", &[], 1.0),
     ] {
         assert!((count(name, labels) - expected).abs() < f64::EPSILON, "{name} {labels:?}: {}", of(name));
@@ -77,11 +71,9 @@ fn what_happens_is_counted() {
         ("connections_open", &[]),
     ] {
         assert!(count(name, labels) > 0.0, "{name} {labels:?}: {}", of(name));
-    } // What is measured now and then.
+    }
+    // What is measured now and then.
     for cache in ["issuers", "clients", "introspections"] {
-        ficha_tests::eventually(cache, || {
-            let metrics = server.ops().base("").get("/metrics").expect(200);
-            sum(metrics.text(), "ficha_cache_entries", &[cache]) > 0.0
-        });
+        ficha_tests::eventually(cache, || sum(&server.metrics(), "ficha_cache_entries", &[cache]) > 0.0);
     }
 }

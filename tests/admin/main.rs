@@ -6,11 +6,7 @@ mod audit;
 mod refusals;
 mod socket;
 
-use std::{
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use ficha_tests::{Answer, Config, Server, Shared};
 use serde_json::Value;
@@ -34,27 +30,5 @@ fn own_server() -> Server {
 
 /// The answer to a request over the socket, with a body where there is one.
 fn ask(server: &Server, line: &str, body: &Value) -> Answer {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    send(
-        server,
-        &format!(
-            "{line} HTTP/1.1\r\nHost: ficha\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    )
-}
-
-fn send(server: &Server, request: &str) -> Answer {
-    let mut socket = UnixStream::connect(server.data.join("admin.sock")).unwrap();
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut read = Vec::new();
-    while !read.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        socket.read_exact(&mut byte).unwrap();
-        read.extend(byte);
-    }
-    let mut answer = Answer::of_head(std::str::from_utf8(&read).unwrap());
-    answer.body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
-    socket.read_exact(&mut answer.body).unwrap();
-    answer
+    server.administer(line, body)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{ask, send, server};
+use crate::{ask, server};
 
 #[test]
 fn what_is_not_there_is_404_with_the_way_out() {
@@ -33,13 +33,10 @@ fn a_request_that_is_not_of_its_grammar_is_400_and_repeats_nothing() {
         assert_eq!((refused.status, refused.member("error").as_str()), (400, "malformed"), "{}", refused.whole());
     }
     let broken = "{\"token\": \"hidden-word";
-    let refused = send(
-        &server,
-        &format!(
-            "POST /v1/tokens/inspect HTTP/1.1\r\nHost: ficha\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{broken}",
-            broken.len()
-        ),
-    );
+    let refused = server.at_socket(&format!(
+        "POST /v1/tokens/inspect HTTP/1.1\r\nHost: ficha\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{broken}",
+        broken.len()
+    ));
     assert_eq!(refused.status, 400);
     assert!(!refused.text().contains("hidden-word"), "{}", refused.text());
     ask(&server, "GET /v1/issuers/NOT%20A%20NAME", &Value::Null).expect(400);

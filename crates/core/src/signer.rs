@@ -47,6 +47,7 @@ impl Signer {
     /// [`Refusal::Busy`] when the queue is full or the library fails.
     pub async fn sign(&self, key: &Arc<SigningKey>, header: Arc<str>, claims: String) -> Result<String, Refusal> {
         self.made.fetch_add(1, Ordering::Relaxed);
+        metrics().signatures.count(());
         let cheap = match key.algorithm() {
             Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Hs256 => true,
             Algorithm::Rs256 | Algorithm::Ps256 => false,

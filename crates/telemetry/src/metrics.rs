@@ -219,6 +219,8 @@ metrics! {
     /// Times that changed certificate files were loaded.
     certificate_reloads: Counter<Success>, "ficha_certificate_reloads_total", Count;
 
+    /// Tokens signed, handed out or not.
+    signatures: Counter, "ficha_signatures_total", Count;
     /// Signatures waiting for a signing thread now.
     signing_queue: Gauge, "ficha_signing_queue", Count;
     /// Seconds that signatures waited for a signing thread.
