@@ -1,5 +1,5 @@
 //! Nodes on one PostgreSQL while parts of it fail: the database is away, its primary dies, a connection is cut at the worst moment,
-//! a node stands still, a release follows another. The servers are real ones.
+//! a node stands still, a release follows another; and what nodes promise together under load. The servers are real ones.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -10,6 +10,7 @@
 mod balancer;
 mod commit;
 mod failover;
+mod live_token;
 mod load;
 mod nodes;
 mod outage;

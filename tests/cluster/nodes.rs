@@ -21,16 +21,21 @@ impl Nodes {
 
     /// The same, that go on serving for `drain_s` seconds after the order to stop.
     pub(crate) fn draining(url: &str, many: usize, drain_s: u32) -> Self {
-        let key = master_key();
+        let nodes = Self::of(url, (many, drain_s), &master_key(), Callers::new());
+        nodes.callers.declare(&nodes.servers[0]);
+        nodes
+    }
+
+    /// So many on what the database holds already.
+    pub(crate) fn of(url: &str, (many, drain_s): (usize, u32), key: &str, callers: Callers) -> Self {
         let prepared = |_| {
             let config = Config::new().with("store", &format!("url = \"{url}\""));
             let config = config.with("listen", &format!("drain_s = {drain_s}"));
-            config.write_master("master.key", &key);
+            config.write_master("master.key", key);
             Server::prepared(config)
         };
-        let mut nodes = Self { servers: (0..many).map(prepared).collect(), callers: Callers::new() };
+        let mut nodes = Self { servers: (0..many).map(prepared).collect(), callers };
         nodes.servers.iter_mut().for_each(Server::start);
-        nodes.callers.declare(&nodes.servers[0]);
         nodes
     }
 
@@ -62,6 +67,11 @@ impl Nodes {
             assert!(ledger.checked.get(what).is_some_and(|n| *n > 0), "nothing to check: {what}");
         }
     }
+}
+
+/// How many of something a test does: a few, or as many as a variable of the environment says.
+pub(crate) fn many(variable: &str, few: usize) -> usize {
+    std::env::var(variable).map_or(few, |text| text.parse().unwrap())
 }
 
 /// What a node says of itself: `ready`, `degraded`, `unready`; nothing when it does not listen.

@@ -36,7 +36,6 @@ impl Callers {
 
     /// Declares the issuers at a server.
     pub fn declare(&self, server: &Server) {
-        let sha = secrets::sha256(&self.secret);
         server.file("ana.txt", &self.password);
         let mut text = String::new();
         for (name, dialect, grants) in [
@@ -53,28 +52,39 @@ impl Callers {
                 "brief" => "3s",
                 _ => "5m",
             };
-            write!(
-                text,
-                "[[issuer]]\nname = \"{name}\"\ndialect = \"{dialect}\"\nallow_loopback_http = true\n\
-                 outage_grace = \"{grace}\"\nbase_urls = [\"https://localhost:8443/{name}\", \"http://localhost:8080/{name}\"]\n\
-                 [[issuer.api]]\nname = \"api\"\naudience = \"https://api.example\"\nscopes = [\"x\"]\n\
-                 secrets = [{{ sha256 = \"{sha}\", generated = true }}]\n"
-            )
-            .unwrap();
+            text.push_str(&self.issuer((name, dialect), &format!("outage_grace = \"{grace}\""), ""));
             for n in 0..4 {
-                write!(
-                    text,
-                    "[[issuer.client]]\nid = \"app-{n}\"\nsecrets = [{{ sha256 = \"{sha}\", generated = true }}]\n\
-                     grants = [{grants}]\nscopes = {{ api = [\"x\"] }}\n\
-                     properties = {{ pomelo_client_id = \"0\" }}\n"
-                )
-                .unwrap();
+                text.push_str(&self.client(&format!("app-{n}"), grants, None));
             }
         }
         let user = "[[issuer.user]]\nname = \"ana\"\npassword = { file = \"ana.txt\" }\nscopes = { api = [\"x\"] }\n";
         let at = text.find("[[issuer]]\nname = \"std\"").unwrap();
         text.insert_str(at, user);
         server.apply(&text);
+    }
+
+    /// The declaration of an issuer and its one API, with further lines of both.
+    pub fn issuer(&self, (name, dialect): (&str, &str), more: &str, of_api: &str) -> String {
+        let sha = secrets::sha256(&self.secret);
+        format!(
+            "[[issuer]]\nname = \"{name}\"\ndialect = \"{dialect}\"\nallow_loopback_http = true\n{more}\n\
+             base_urls = [\"https://localhost:8443/{name}\", \"http://localhost:8080/{name}\"]\n\
+             [[issuer.api]]\nname = \"api\"\naudience = \"https://api.example\"\nscopes = [\"x\"]\n{of_api}\n\
+             secrets = [{{ sha256 = \"{sha}\", generated = true }}]\n"
+        )
+    }
+
+    /// The declaration of a client below it, with everybody's secret and where there is one a further, whose id is `second`.
+    pub fn client(&self, id: &str, grants: &str, second: Option<&str>) -> String {
+        let mut proofs = format!("{{ sha256 = \"{}\", generated = true }}", secrets::sha256(&self.secret));
+        if let Some(second) = second {
+            let sha = secrets::sha256(second);
+            write!(proofs, ", {{ id = \"second\", sha256 = \"{sha}\", generated = true }}").unwrap();
+        }
+        format!(
+            "[[issuer.client]]\nid = \"{id}\"\nsecrets = [{proofs}]\ngrants = [{grants}]\n\
+             scopes = {{ api = [\"x\"] }}\nproperties = {{ pomelo_client_id = \"0\" }}\n"
+        )
     }
 
     /// Asks an issuer by plain HTTP behind this door.
