@@ -12,6 +12,7 @@ mod commit;
 mod failover;
 mod live_token;
 mod load;
+mod moved;
 mod nodes;
 mod outage;
 mod patroni;
