@@ -8,6 +8,7 @@
 )]
 
 mod balancer;
+mod changes;
 mod commit;
 mod failover;
 mod live_token;

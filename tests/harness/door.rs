@@ -303,6 +303,12 @@ impl Call {
         self.door.send(&self.bytes())
     }
 
+    /// Opens a connection to where it goes.
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        self.door.connect()
+    }
+
     /// Sends it over a connection that is kept, for an answer that goes on.
     #[track_caller]
     pub fn open(&self) -> Connection {

@@ -326,7 +326,7 @@ impl Server {
         self.start();
     }
 
-    /// Leaves the search for secrets out: for a server whose folder was damaged on purpose.
+    /// Leaves the search for secrets out: for a server whose folder was damaged on purpose, or that gave more than can be searched for.
     pub fn unchecked(&mut self) {
         self.checked = false;
     }
