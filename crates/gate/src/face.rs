@@ -145,7 +145,7 @@ impl Inner {
 
 /// The one line of a question: what was asked about and what came of it, never a token.
 fn log(line: &AccessLine<'_>, host: Option<&str>, (told, refusal): (&Told<'_>, Option<&'static str>)) {
-    let rule = told.rule.map(|(rule, _)| tracing::field::display(rule));
+    let rule = told.rule.map(|(rule, _)| rule.as_str());
     match refusal {
         Some(refusal) => ficha_web::access!(*line, host, rule, refusal),
         None => ficha_web::access!(*line, host, rule, client.id = &*told.client),

@@ -171,7 +171,8 @@ fn rule(api: &Table<'_>, node: &Node, number: usize, problems: &mut Vec<Problem>
     };
     let needs = needs(&table, problems);
     let ((method, pattern), needs) = (on?, needs?);
-    Some(Rule { method, pattern, needs, api: number, place: node.place.clone() })
+    let text = format!("{} {pattern}", method.as_ref().map_or("*", Method::as_str)).into();
+    Some(Rule { method, pattern, needs, api: number, place: node.place.clone(), text })
 }
 
 fn on(table: &Table<'_>, text: &str, place: &Place, problems: &mut Vec<Problem>) -> Option<(Option<Method>, Pattern)> {

@@ -59,6 +59,8 @@ pub struct Rule {
     pub api: usize,
     /// Where it stands.
     pub place: Place,
+    /// As it is written: `GET /cards/{id}`.
+    text: Box<str>,
 }
 
 /// What a rule needs.
@@ -116,6 +118,12 @@ impl fmt::Display for HostPattern {
 }
 
 impl Rule {
+    /// As it is written: `GET /cards/{id}`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     fn matches(&self, method: &Method, path: &PlainPath<'_>) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
     }
@@ -132,9 +140,8 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// As it is written: `GET /cards/{id}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method.as_ref().map_or("*", Method::as_str), self.pattern)
+        f.write_str(&self.text)
     }
 }
 
