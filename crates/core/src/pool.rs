@@ -6,6 +6,10 @@ use std::sync::{
     mpsc::{SyncSender, sync_channel},
 };
 
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
+
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// Threads that each keep an `S` between two pieces of work.
@@ -21,11 +25,24 @@ pub(crate) struct Full;
 impl<S: Default + 'static> Pool<S> {
     /// `threads` threads called `name-0` and so on, and a queue of `bound` before them.
     pub(crate) fn new(name: &str, threads: usize, bound: usize) -> Self {
+        Self::of(name, (threads.max(1), 0), bound)
+    }
+
+    /// The same for short pieces of work: the first of the threads has its share of the processor whatever else there is to do,
+    /// the others take what is left over.
+    pub(crate) fn giving_way(name: &str, threads: usize, bound: usize) -> Self {
+        Self::of(name, (1, threads.saturating_sub(1)), bound)
+    }
+
+    fn of(name: &str, (ordinary, giving_way): (usize, usize), bound: usize) -> Self {
         let (queue, jobs) = sync_channel::<Job<S>>(bound);
         let jobs = Arc::new(Mutex::new(jobs));
-        for n in 0..threads.max(1) {
+        for n in 0..ordinary + giving_way {
             let jobs = jobs.clone();
             let run = move || {
+                if n >= ordinary {
+                    give_way();
+                }
                 let mut kept = S::default();
                 loop {
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -66,6 +83,16 @@ impl<S: Default + 'static> Pool<S> {
             return Err(Full);
         }
         answer.await.map_err(|_| Full)
+    }
+}
+
+/// Lets every ordinary thread go before this one at once (`SCHED_IDLE`). At the same rank what takes a few microseconds would wait
+/// for the end of a slice of milliseconds.
+fn give_way() {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
+        // A container or a unit may forbid it: then cheap answers take longer beside dear ones, nothing else.
+        tracing::debug!(?error, "a thread can't be given a lower rank");
     }
 }
 

@@ -26,7 +26,7 @@ impl Signer {
     /// A signer with `threads` threads for RSA and a queue of `bound` before them.
     #[must_use]
     pub fn new(threads: usize, bound: usize) -> Self {
-        Self { pool: Pool::new("sign", threads, bound), inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
+        Self { pool: Pool::giving_way("sign", threads, bound), inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
     }
 
     /// Signatures that wait.

@@ -154,13 +154,14 @@ fn sizes(config: &Config) -> Sizes {
     let limits = &config.limits;
     let seconds = |span: std::time::Duration| ficha_types::Seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let or_cores = |n: usize| if n == 0 { cores } else { n };
+    let or = |n: usize, otherwise: usize| if n == 0 { otherwise } else { n };
     Sizes {
         caches: CacheSizes { clients: limits.cached_clients, users: limits.cached_users },
         introspections: limits.cached_introspections,
         failures: limits.failure_counters,
-        signing: (or_cores(limits.signing_threads), limits.signing_queue),
-        hashing: (or_cores(limits.hashing_threads), limits.hashing_queue),
+        signing: (or(limits.signing_threads, cores), limits.signing_queue),
+        // A hash takes tens of milliseconds: a core without one answers what takes microseconds.
+        hashing: (or(limits.hashing_threads, (cores - 1).max(1)), limits.hashing_queue),
         rules: ficha_core::Limits {
             mark_wait: limits.mark_wait_s,
             verifier_leeway: seconds(limits.verifier_leeway_s),
