@@ -33,16 +33,17 @@ pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Re
     pin_generator(Cores::Both)?;
     let requests = options.pick(10_000_000, 100_000);
     let server = site.start(Cores::Both)?;
-    let mut callers = Caller::several(FEW, site.address)?;
     let request = site.with_refresh();
     let mut same = Same { request: &request, needle: "\"refresh_token\":\"" };
     // The first one writes when its client's secret was last used.
-    drive(&mut callers, FEW, &mut same)?;
+    drive(&mut Caller::several(FEW, site.address)?, FEW, &mut same)?;
     pause(REST);
     let before = rows(site)?;
     let mut left = requests;
     while left > 0 {
         let batch = left.min(BATCH);
+        // A connection ends after a million requests.
+        let mut callers = Caller::several(FEW, site.address)?;
         let driven = drive(&mut callers, batch, &mut same)?;
         report.count(batch, driven.errors);
         left -= batch;
