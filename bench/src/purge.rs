@@ -22,8 +22,9 @@ const FEW: usize = 8;
 const BATCH: usize = 500_000;
 /// How long the server is left alone until what it does by itself is done.
 const REST: std::time::Duration = std::time::Duration::from_secs(4);
-/// Tables of single rows that the server itself writes: how it is, not what it did.
-const OWN: [&str; 2] = ["probes", "nodes"];
+/// Tables of single rows that the server itself writes: how it is, not what it did. When a secret was last used is one row for each secret,
+/// written a while later.
+const OWN: [&str; 3] = ["probes", "nodes", "secret_uses"];
 
 /// Issues very many HS256 tokens, each with a refresh token, and counts every table before and after.
 ///
