@@ -130,11 +130,11 @@ async fn where_more_is_revoked_than_a_node_remembers_each_is_refused_all_the_sam
     let [a] = &nodes.0[..] else { panic!() };
     let now = a.rules().clock.now();
     let mut tokens = Vec::new();
-    for many in [0, 300] {
-        for n in 0..many {
-            let id = format!("revoked-{n:014}").parse().unwrap();
-            let until = now + Seconds(3600);
-            let other = Revocation { id, client: None, api: None, issued_at: now, until };
+    for many in [0, 150, 300] {
+        // Each with two rows, in the order of names before those that are asked about.
+        for (n, api) in (0..many).flat_map(|n| [(n, None), (n, Some("cards".parse().unwrap()))]) {
+            let (id, until) = (format!("-{n:021}").parse().unwrap(), now + Seconds(3600));
+            let other = Revocation { id, client: None, api, issued_at: now, until };
             a.rules().tokens.revoke_token(&issuer(), &other, now, 10_000).await.unwrap();
         }
         let [good, bad] = [a.token().await.unwrap(), a.token().await.unwrap()].map(|answer| answer.access_token.0);
