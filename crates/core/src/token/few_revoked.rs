@@ -49,7 +49,7 @@ impl FewRevoked {
                     self.0.insert(issuer.clone(), Known::TooMany { until });
                     return Ok(false);
                 }
-                let names = Arc::new(HashSet::from_iter(rows));
+                let names: Arc<HashSet<_>> = Arc::new(rows.into_iter().collect());
                 self.0.insert(issuer.clone(), Known::All { epoch, names: names.clone() });
                 names
             }
