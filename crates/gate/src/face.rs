@@ -1,23 +1,14 @@
 //! `/verify`: takes a proxy's question and answers it.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{future::Future, sync::Arc};
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use ficha_telemetry::metrics::{Endpoint, GateAnswer, metrics};
 use ficha_verify::{Rejection, bearer_token};
-use ficha_web::{AccessLine, Arrival, BodyLimits, Origin, TrustedProxies, read_bounded};
+use ficha_web::{AccessLine, Answering, Arrival, BodyLimits, Origin, TrustedProxies, read_bounded};
 use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
-use hyper::body::Body as HttpBody;
+use hyper::body::{Body as HttpBody, Incoming};
 
 use crate::{
     Caller, Check, PlainPath, Rulebook,
@@ -58,19 +49,24 @@ impl Gate {
     }
 
     /// Answers a question.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    pub fn answer<B>(self, request: Request<B>, arrival: Arrival) -> impl Future<Output = Response> + use<B>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
+        async move { self.0.answer(&parts, body, &arrival).await }
+    }
+}
+
+impl Inner {
+    async fn answer<B>(&self, parts: &Parts, body: B, arrival: &Arrival) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         if !body.is_end_stream() {
             // Some proxies send the caller's body along: it is read, so that the connection goes on.
             let _ = read_bounded(body, &BodyLimits { bytes: BODY, ..BodyLimits::default() }).await;
         }
-        let Some(arrival) = parts.extensions.get::<Arrival>() else {
-            tracing::error!("a request without its arrival: the listener does not say how it came");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
         if parts.uri.path() != PATH {
             return StatusCode::NOT_FOUND.into_response();
         }
@@ -78,15 +74,15 @@ impl Gate {
             return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static("GET"))])
                 .into_response();
         }
-        let origin = Origin::of(arrival, &parts, &self.0.proxies);
+        let origin = Origin::of(arrival, parts, &self.proxies);
         let asked = Asked::of(&parts.headers);
         let mut told = Told::default();
         let verdict = match (&origin, &asked) {
-            _ if !self.0.proxies.contains(arrival.peer.ip()) => Err(No::Untrusted),
+            _ if !self.proxies.contains(arrival.peer.ip()) => Err(No::Untrusted),
             (Err(bad), _) => Err(No::Unclear((*bad).into())),
             (Ok(origin), _) if !origin.secure => Err(Rejection::InsecureTransport.into()),
             (Ok(_), Err(unclear)) => Err(unclear.clone().into()),
-            (Ok(origin), Ok(asked)) => self.0.decide(&parts, (origin, asked), &mut told).await,
+            (Ok(origin), Ok(asked)) => self.decide(parts, (origin, asked), &mut told).await,
         };
         let (counted, code) = match &verdict {
             Ok(caller) => {
@@ -111,9 +107,7 @@ impl Gate {
         log(&line, host, (&told, code));
         response
     }
-}
 
-impl Inner {
     async fn decide<'a>(
         &'a self,
         parts: &Parts,
@@ -152,20 +146,8 @@ fn log(line: &AccessLine<'_>, host: Option<&str>, (told, refusal): (&Told<'_>, O
     }
 }
 
-impl<B> tower::Service<Request<B>> for Gate
-where
-    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let gate = self.clone();
-        Box::pin(async move { Ok(gate.answer(request).await) })
+impl Answering for Gate {
+    fn answer(self, request: Request<Incoming>, arrival: Arrival) -> impl Future<Output = Response> + Send + 'static {
+        Self::answer(self, request, arrival)
     }
 }

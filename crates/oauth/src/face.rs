@@ -1,12 +1,6 @@
 //! The face for clients: takes a request's bytes, finds the issuer, the dialect and the endpoint, and answers.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{future::Future, sync::Arc};
 
 use axum::{
     body::Body,
@@ -21,13 +15,13 @@ use ficha_core::{
 };
 use ficha_telemetry::metrics::{Endpoint as EndpointLabel, metrics};
 use ficha_types::DialectName;
-use ficha_web::{AccessLine, Arrival, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded};
+use ficha_web::{AccessLine, Answering, Arrival, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded};
 use http::{
     HeaderValue, Method, Request, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
     request::Parts,
 };
-use hyper::body::Body as HttpBody;
+use hyper::body::{Body as HttpBody, Incoming};
 
 use crate::{
     dialect::{Answer, Asked, Compiled, DialectSet, Endpoint},
@@ -118,21 +112,26 @@ impl Face {
     }
 
     /// Answers a request.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response
+    pub fn answer<B>(self, request: Request<B>, arrival: Arrival) -> impl Future<Output = Response> + use<B>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
-        let Some(arrival) = parts.extensions.get::<Arrival>() else {
-            tracing::error!("a request without its arrival: the listener does not say how it came");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        };
+        async move { self.0.answer(&parts, body, &arrival).await }
+    }
+}
+
+impl Inner {
+    async fn answer<B>(&self, parts: &Parts, body: B, arrival: &Arrival) -> Response
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         // Read first, refuse then: an answer that overtakes the body is lost to many an HTTP/2 client.
-        let body = read_bounded(body, &self.0.options.body).await;
-        let origin = Origin::of(arrival, &parts, &self.0.options.proxies);
+        let body = read_bounded(body, &self.options.body).await;
+        let origin = Origin::of(arrival, parts, &self.options.proxies);
         let client = origin.as_ref().map_or_else(|_| arrival.peer.ip(), |o| o.client);
         let done = match origin {
-            Ok(origin) => self.0.dispatch(&parts, (body, arrival), &origin).await,
+            Ok(origin) => self.dispatch(parts, (body, arrival), &origin).await,
             Err(bad) => {
                 tracing::debug!(error = %bad, "a request whose host or forwarding headers make no sense");
                 let refusal = Malformed::Host("The Host or forwarding headers are malformed.").into();
@@ -150,9 +149,7 @@ impl Face {
         log(&line, &done);
         done.response
     }
-}
 
-impl Inner {
     async fn dispatch(
         &self,
         parts: &Parts,
@@ -175,8 +172,8 @@ impl Inner {
         };
         let site = &site;
         let label = label(endpoint);
-        let asked = Asked::of(endpoint, &parts.headers);
         let refuse = |refusal: Refusal| {
+            let asked = Asked::of(endpoint, &parts.headers);
             token::count_refused(endpoint, asked.grant, &refusal);
             done(response(site.dialect.render_refusal(&refusal, asked)), label, Told::refused(&refusal), Some(site))
         };
@@ -313,20 +310,8 @@ fn log(line: &AccessLine<'_>, done: &Done) {
     }
 }
 
-impl<B> tower::Service<Request<B>> for Face
-where
-    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let face = self.clone();
-        Box::pin(async move { Ok(face.answer(request).await) })
+impl Answering for Face {
+    fn answer(self, request: Request<Incoming>, arrival: Arrival) -> impl Future<Output = Response> + Send + 'static {
+        Self::answer(self, request, arrival)
     }
 }

@@ -137,19 +137,24 @@ impl Place for Behind<'_> {
         if (name.starts_with("log.") && PLACES.contains(&name)) || !self.seen.add(name) {
             return;
         }
-        let (before, after) = match self.format {
-            Format::Json => (",\"", "\":"),
-            Format::Text => (" ", "="),
-        };
-        self.out.push_str(before);
-        if self.format == Format::Json || name != MESSAGE {
-            // A name stands in a program's source: nothing in it needs escaping.
-            debug_assert!(is_plain(name), "{name:?}");
-            self.out.push_str(name);
-            if OWN.contains(&name) {
-                self.out.push('_');
+        // A name stands in a program's source: nothing in it needs escaping.
+        debug_assert!(is_plain(name), "{name:?}");
+        let mark = if OWN.contains(&name) { "_" } else { "" };
+        match self.format {
+            Format::Json => {
+                self.out.push_str(",\"");
+                self.out.push_str(name);
+                self.out.push_str(mark);
+                self.out.push_str("\":");
             }
-            self.out.push_str(after);
+            Format::Text => {
+                self.out.push(' ');
+                if name != MESSAGE {
+                    self.out.push_str(name);
+                    self.out.push_str(mark);
+                    self.out.push('=');
+                }
+            }
         }
         write(self.out);
     }

@@ -1,6 +1,6 @@
 //! Reading a request's body, whole and bounded.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -57,12 +57,12 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut body = body;
-    let read = within(|| Instant::now() + limits.within, take(&mut body, limits.bytes)).await;
+    let read = within(|| Instant::now() + limits.within, pin!(take(&mut body, limits.bytes))).await;
     if let Some(bytes) = read.ok_or(BodyError::TimedOut)?? {
         return Ok(bytes);
     }
     // However this ends, the body was too large.
-    let _ = within(|| Instant::now() + limits.discard_within, discard(&mut body, limits.discard_bytes)).await;
+    let _ = within(|| Instant::now() + limits.discard_within, pin!(discard(&mut body, limits.discard_bytes))).await;
     Err(BodyError::TooLarge(limits.bytes))
 }
 

@@ -28,9 +28,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
-use tower::{Service, ServiceExt};
 
-use crate::{Arrival, Phase, Shutdown, serve::Site, within::within};
+use crate::{Answering, Arrival, Phase, Shutdown, serve::Site, within::within};
 
 /// Both ends of a connection and what its handshake told.
 pub(crate) struct Ends {
@@ -54,17 +53,15 @@ where
 }
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn serve<T, S>(stream: T, ends: Ends, service: S, site: &Arc<Site>)
+pub(crate) async fn serve<T>(stream: T, ends: Ends, answers: impl Answering, site: &Arc<Site>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
 {
     let traffic = Arc::new(Traffic::new());
     let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic) });
     let answered = service_fn({
         let (traffic, site) = (Arc::clone(&traffic), Arc::clone(site));
-        move |request: Request<Incoming>| answer(request, service.clone(), &ends, (&traffic, &site))
+        move |request: Request<Incoming>| answer(request, &answers, &ends, (&traffic, &site))
     });
     let mut http = pin!(site.http.serve_connection(io, answered));
     let mut watch = Watch::new(&traffic, site);
@@ -125,30 +122,22 @@ fn follow<'a>(
 }
 
 /// Answers one request, in bounded time.
-fn answer<S>(
-    mut request: Request<Incoming>,
-    service: S,
+fn answer<A: Answering>(
+    request: Request<Incoming>,
+    answers: &A,
     ends: &Ends,
     (traffic, site): (&Arc<Traffic>, &Arc<Site>),
-) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + Send + use<S>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send + 'static,
-    S::Future: Send + 'static,
-{
+) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + Send + use<A> {
     let at = Instant::now();
     let version = request.version();
     let number = traffic.begin(at, version);
     let open = Open(Arc::clone(traffic));
     let Ends { peer, local, tls, sni } = ends;
     let arrival = Arrival { peer: *peer, local: *local, tls: *tls, sni: sni.clone(), at: at.into_std() };
-    request.extensions_mut().insert(arrival);
-    let site = Arc::clone(site);
+    let (answers, site) = (answers.clone(), Arc::clone(site));
     async move {
-        let answer = within(|| at + site.limits.request, service.oneshot(request)).await;
-        let mut response = match answer {
-            Some(Ok(response)) => response,
-            None => too_slow(),
-        };
+        let answer = within(|| at + site.limits.request, pin!(answers.answer(request, arrival))).await;
+        let mut response = answer.unwrap_or_else(too_slow);
         let last = number >= site.limits.requests_per_connection || site.shutdown.phase() >= Phase::Draining;
         if last && version <= Version::HTTP_11 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,6 +1,7 @@
 //! What every listener shares: serving, TLS, request ids, the access log.
 
 pub mod access_log;
+mod answering;
 pub mod body;
 mod connection;
 mod forwarded;
@@ -14,6 +15,7 @@ pub mod tls;
 mod within;
 
 pub use access_log::AccessLine;
+pub use answering::Answering;
 pub use body::{BodyError, BodyLimits, read_bounded};
 pub use limits::{Http2Limits, Limits};
 pub use peer::Arrival;

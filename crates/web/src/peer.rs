@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-/// How a request came here; every request that [`crate::Listener`] serves carries it as an extension.
+/// How a request came here; [`crate::Listener`] tells it of each that it serves.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// The other end of the connection; an IPv4 address is written as one, never mapped into IPv6.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
     sync::{
@@ -12,21 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::response::Response;
 use ficha_telemetry::metrics::{FailedHandshake, Label, RefusedConnection, metrics};
 use ficha_types::network;
-use http::Request;
-use hyper::body::Incoming;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
-use tower::Service;
 use tracing::{debug, error, warn};
 
 use crate::{
-    CertStore, Limits, Phase, Shutdown, TrustedProxies,
+    Answering, CertStore, Limits, Phase, Shutdown, TrustedProxies,
     connection::{self, Ends, Executor},
     peer::canonical,
 };
@@ -99,16 +94,11 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Begins to serve, on tasks of the running runtime, until the shutdown has come to [`Phase::Stopping`]. An axum
-    /// router is such a `service`. Each request carries its [`crate::Arrival`] as an extension.
+    /// Begins to serve, on tasks of the running runtime, until the shutdown has come to [`Phase::Stopping`].
     ///
     /// # Errors
     /// What the system says about the socket, or rustls about the provider.
-    pub fn serve<S>(self, service: S) -> io::Result<Serving>
-    where
-        S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-    {
+    pub fn serve(self, answers: impl Answering) -> io::Result<Serving> {
         self.socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(self.socket)?;
         let address = socket.local_addr()?;
@@ -123,7 +113,7 @@ impl Listener {
             proxies: self.proxies,
             tls,
         });
-        tasks.spawn(accept(socket, service, site, tasks.clone()));
+        tasks.spawn(accept(socket, answers, site, tasks.clone()));
         tasks.close();
         Ok(Serving { address, tasks })
     }
@@ -180,7 +170,8 @@ fn http_of(limits: &Limits, tasks: &TaskTracker) -> auto::Builder<Executor> {
     // The time for a head is kept in `connection.rs`: hyper's own runs while a connection is idle, and costs a timer
     // for each request.
     // An answer is small: its head and body as one piece cost less than as two.
-    http.http1().header_read_timeout(None).max_buf_size(head).writev(false);
+    // Whoever has said all and waits for the answer may have closed their half: they get it.
+    http.http1().header_read_timeout(None).max_buf_size(head).writev(false).half_close(true);
     http.http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
@@ -193,11 +184,7 @@ fn http_of(limits: &Limits, tasks: &TaskTracker) -> auto::Builder<Executor> {
     http
 }
 
-async fn accept<S>(socket: TcpListener, service: S, site: Arc<Site>, tasks: TaskTracker)
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-{
+async fn accept(socket: TcpListener, answers: impl Answering, site: Arc<Site>, tasks: TaskTracker) {
     let mut pause = PAUSE.0;
     let mut warned: Option<Instant> = None;
     let stopping = site.shutdown.reached(Phase::Stopping);
@@ -213,7 +200,7 @@ where
                 pause = PAUSE.0;
                 match site.seats.take(canonical(peer).ip(), &site) {
                     Ok(seat) => {
-                        tasks.spawn(connect(stream, peer, service.clone(), (Arc::clone(&site), seat)));
+                        tasks.spawn(connect(stream, peer, answers.clone(), (Arc::clone(&site), seat)));
                     }
                     Err(reason) => {
                         metrics().connections_refused.count(reason);
@@ -241,11 +228,7 @@ fn is_about_the_peer(e: &io::Error) -> bool {
     [ConnectionAborted, ConnectionReset, Interrupted].contains(&e.kind())
 }
 
-async fn connect<S>(stream: TcpStream, peer: SocketAddr, service: S, (site, _seat): (Arc<Site>, Seat))
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-{
+async fn connect(stream: TcpStream, peer: SocketAddr, answers: impl Answering, (site, _seat): (Arc<Site>, Seat)) {
     // Without these the connection is slower or lives longer, but right.
     let _ = stream.set_nodelay(true);
     // A peer that acknowledges nothing any more is gone, however little is sent to it: a stream that lives for days would
@@ -254,7 +237,7 @@ where
     let Ok(local) = stream.local_addr() else { return };
     let (peer, local) = (canonical(peer), canonical(local));
     let Some(tls) = &site.tls else {
-        return connection::serve(stream, Ends { peer, local, tls: false, sni: None }, service, &site).await;
+        return connection::serve(stream, Ends { peer, local, tls: false, sni: None }, answers, &site).await;
     };
     let handshake = tokio::select! {
         () = site.shutdown.reached(Phase::Stopping) => return,
@@ -263,7 +246,7 @@ where
     match handshake {
         Ok(Ok(stream)) => {
             let sni = stream.get_ref().1.server_name().map(Arc::from);
-            connection::serve(stream, Ends { peer, local, tls: true, sni }, service, &site).await;
+            connection::serve(stream, Ends { peer, local, tls: true, sni }, answers, &site).await;
         }
         Ok(Err(e)) => {
             metrics().handshakes_failed.count(FailedHandshake::Refused);

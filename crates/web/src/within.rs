@@ -2,15 +2,15 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::Pin,
     task::Poll,
 };
 
 use tokio::time::{Instant, timeout_at};
 
-/// What `work` comes to, or `None` when `deadline` passed first. A timer is only set once `work` has to wait.
-pub(crate) async fn within<F: Future>(deadline: impl FnOnce() -> Instant, work: F) -> Option<F::Output> {
-    let mut work = pin!(work);
+/// What `work` comes to, or `None` when `deadline` passed first. A timer is only set once `work` has to wait. (It stays where it
+/// is: a future that is handed over is copied.)
+pub(crate) async fn within<F: Future>(deadline: impl FnOnce() -> Instant, mut work: Pin<&mut F>) -> Option<F::Output> {
     match poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
         Poll::Ready(done) => Some(done),
         Poll::Pending => timeout_at(deadline(), work).await.ok(),

@@ -172,7 +172,8 @@ impl Feed {
             return Ok(Trust::Confirmed(now));
         }
         if !self.is_away() {
-            match self.catch_up(node, slot, now).await {
+            // Boxed, as what is seldom done: every request would carry its place.
+            match Box::pin(self.catch_up(node, slot, now)).await {
                 Ok(()) => return Ok(Trust::Confirmed(now)),
                 // The others' looks are answered: this one was unlucky, and may be tried again.
                 Err(error) if self.confirmed.within(FRESH_FOR, self.clock.monotonic()) => return Err(error),

@@ -52,7 +52,8 @@ pub async fn exchange(
         }
         (GrantRequest::Password { username, password, scope, target }, Who::Authenticated(client)) => {
             let login = password::Login { username, password, scope, target };
-            password::prove(rules, place, caller, (client, login)).await?
+            // Boxed: beside a hash that is nothing, and every request would carry its place.
+            Box::pin(password::prove(rules, place, caller, (client, login))).await?
         }
         (GrantRequest::RefreshToken { token, scope, target }, who) => {
             refresh_token::prove(rules, place, (who, refresh_token::Refreshing { token, scope, target })).await?
@@ -91,8 +92,8 @@ async fn still_so(rules: &Rules, place: &Place, answer: &TokenAnswer) -> Result<
         return Ok(());
     }
     let client = rules.node.client(&place.slot, &answer.issued.client).await?;
-    let live = client.and_then(|client| client.live(|entry| entry.id == answer.issued.id));
-    live.map(drop).ok_or(Refusal::Busy("changed meanwhile"))
+    let live = client.and_then(|client| client.live(|entry| (entry.id == answer.issued.id).then_some(())));
+    live.ok_or(Refusal::Busy("changed meanwhile"))
 }
 
 /// Whether client and user are as they were when the request began: a token may wait for a hash, a signature or a mark, and

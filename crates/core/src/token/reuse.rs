@@ -28,42 +28,80 @@ pub(crate) struct Live {
     pub(crate) scope: Arc<str>,
     pub(crate) expires_at: UnixSeconds,
     pub(crate) reused: bool,
+    /// When it was found or made.
+    pub(crate) at: UnixSeconds,
 }
 
 impl Live {
-    fn again(entry: LiveEntry) -> Self {
-        Self { token: entry.token, id: entry.id, scope: entry.scope, expires_at: entry.expires_at, reused: true }
+    fn again(entry: &LiveEntry, at: UnixSeconds) -> Self {
+        Self {
+            token: entry.token.clone(),
+            id: entry.id.clone(),
+            scope: entry.scope.clone(),
+            expires_at: entry.expires_at,
+            reused: true,
+            at,
+        }
     }
 }
 
-/// The live token of that client, API and scope: from memory, else from the store, else a new one that the store keeps. Nodes
-/// may sign at the same time; the store keeps one and all hand out that.
+/// The live token of that client, API and scope: from memory, else from the store, else a new one that the store keeps.
 pub(crate) async fn live_token(
+    rules: &Rules,
+    place: &Place,
+    of: (&Arc<ClientView>, &Arc<Api>),
+    wanted: (Option<&ScopeSet>, Reuse),
+    now: UnixSeconds,
+) -> Result<Live, Refusal> {
+    match remembered(place, of, wanted, now) {
+        Some(live) => Ok(live),
+        // Boxed: it is seldom, and every request would carry its place.
+        None => Box::pin(stored(rules, place, of, wanted)).await,
+    }
+}
+
+/// The live token that this node holds.
+fn remembered(
+    place: &Place,
+    (client, api): (&Arc<ClientView>, &Arc<Api>),
+    (asked, policy): (Option<&ScopeSet>, Reuse),
+    now: UnixSeconds,
+) -> Option<Live> {
+    let mark = latest_mark(place, client, api, None);
+    let fits = |e: &LiveEntry| {
+        Arc::ptr_eq(&e.api, api)
+            && e.asked.as_ref() == asked
+            && e.dialect == *place.dialect.name()
+            && is_good((policy, mark), (e.issued_at, e.expires_at), now)
+    };
+    client.live(|entry| fits(entry).then(|| Live::again(entry, now)))
+}
+
+/// Whether a token of these times may be handed out at `now`.
+fn is_good(
+    (policy, mark): (Reuse, Option<UnixSeconds>),
+    (issued_at, expires_at): (UnixSeconds, UnixSeconds),
+    now: UnixSeconds,
+) -> bool {
+    expires_at > now + policy.min_remaining && mark.is_none_or(|mark| issued_at > mark)
+}
+
+/// The live token that the store has, or a new one that it keeps. Nodes may sign at the same time; the store keeps one and all
+/// hand out that.
+async fn stored(
     rules: &Rules,
     place: &Place,
     (client, api): (&Arc<ClientView>, &Arc<Api>),
     (asked, policy): (Option<&ScopeSet>, Reuse),
 ) -> Result<Live, Refusal> {
     let mark = latest_mark(place, client, api, None);
-    let good = |issued_at: UnixSeconds, expires_at: UnixSeconds, now: UnixSeconds| {
-        expires_at > now + policy.min_remaining && mark.is_none_or(|mark| issued_at > mark)
-    };
-    let fits = |e: &LiveEntry| {
-        Arc::ptr_eq(&e.api, api)
-            && e.asked.as_ref() == asked
-            && e.dialect == *place.dialect.name()
-            && good(e.issued_at, e.expires_at, rules.clock.now())
-    };
-    if let Some(entry) = client.live(fits) {
-        return Ok(Live::again(entry));
-    }
     let scope = match asked {
         None => all_held(client, api),
         Some(_) => Arc::new(Scoped::of(api, narrow(held(client, api), asked)?)),
     };
     let _one_renewal_at_a_time = client.renewal.lock().await;
-    if let Some(entry) = client.live(fits) {
-        return Ok(Live::again(entry));
+    if let Some(live) = remembered(place, (client, api), (asked, policy), rules.clock.now()) {
+        return Ok(live);
     }
     let key = LiveKey {
         client: client.client.id.clone(),
@@ -96,8 +134,8 @@ pub(crate) async fn live_token(
     let orphan = there.as_ref().filter(|row| !known(row)).map(|row| row.issued_at);
     if let Some(row) = there
         && orphan.is_none()
-        && good(row.issued_at, row.expires_at, now)
-        && let Some(live) = open(place, &key, &row, &scope.written)
+        && is_good((policy, mark), (row.issued_at, row.expires_at), now)
+        && let Some(live) = open(place, &key, (&row, now), &scope.written)
     {
         remember(&live, row.issued_at);
         return Ok(live);
@@ -108,21 +146,21 @@ pub(crate) async fn live_token(
     match rules.tokens.keep_live(place.issuer.name(), &key, &offer).await? {
         Kept::Mine => {
             metrics().live_tokens_made.count(());
-            let live = mine(signed);
+            let live = mine(signed, rules.clock.now());
             remember(&live, now);
             Ok(live)
         }
         Kept::Other(row) => {
-            let live = open(place, &key, &row, &scope.written).ok_or(Refusal::Unavailable)?;
+            let live = open(place, &key, (&row, rules.clock.now()), &scope.written).ok_or(Refusal::Unavailable)?;
             remember(&live, row.issued_at);
             Ok(live)
         }
-        Kept::Full => Ok(mine(signed)),
+        Kept::Full => Ok(mine(signed, rules.clock.now())),
     }
 }
 
-fn mine(signed: Signed) -> Live {
-    Live { token: signed.token, id: signed.id, scope: signed.scope, expires_at: signed.expires_at, reused: false }
+fn mine(signed: Signed, at: UnixSeconds) -> Live {
+    Live { token: signed.token, id: signed.id, scope: signed.scope, expires_at: signed.expires_at, reused: false, at }
 }
 
 fn offer(
@@ -148,12 +186,12 @@ fn offer(
     Ok(LiveOffer { row, fresh_after: now + policy.min_remaining, not_before, now })
 }
 
-fn open(place: &Place, key: &LiveKey, row: &LiveRow, scope: &Arc<str>) -> Option<Live> {
+fn open(place: &Place, key: &LiveKey, (row, at): (&LiveRow, UnixSeconds), scope: &Arc<str>) -> Option<Live> {
     let (number, sealed) = row.sealed.split_first_chunk::<2>()?;
     let opener = place.issuer.live_opener(u16::from_be_bytes(*number))?;
     let plain = opener.open(&identity(place.issuer.name(), key), sealed).ok()?;
     let token = std::str::from_utf8(&plain).ok()?.into();
-    Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true })
+    Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true, at })
 }
 
 /// What decides, beside client and API, that two requests get the same token: audience and algorithm too, since an API that was

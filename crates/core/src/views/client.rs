@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A live token in memory.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct LiveEntry {
     pub(crate) dialect: DialectName,
     /// The API as it was: another value of it means that the scopes are to be worked out again.
@@ -141,10 +141,10 @@ impl ClientView {
         scopes
     }
 
-    /// The first live token that `fits`.
-    pub(crate) fn live(&self, fits: impl Fn(&LiveEntry) -> bool) -> Option<LiveEntry> {
+    /// What the first live token comes to of which `look` makes something.
+    pub(crate) fn live<T>(&self, look: impl Fn(&LiveEntry) -> Option<T>) -> Option<T> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.iter().find(|e| fits(e)).cloned()
+        live.iter().find_map(look)
     }
 
     /// Remembers a live token, in the place of what it replaces; forgets those that have expired.

@@ -181,8 +181,8 @@ impl Site {
         }
         let local = "10.0.0.9:9091".parse().unwrap();
         let peer = question.peer.parse().unwrap();
-        request.extensions_mut().insert(Arrival { peer, local, tls: false, sni: None, at: Instant::now() });
-        Answer(self.gate.answer(request).await)
+        let arrival = Arrival { peer, local, tls: false, sni: None, at: Instant::now() };
+        Answer(self.gate.clone().answer(request, arrival).await)
     }
 }
 

@@ -106,10 +106,10 @@ impl Door {
 
     /// The status and the body of `GET host path`, by TLS or not.
     async fn get(&self, (tls, host): (bool, &str), path: &str) -> (StatusCode, String) {
-        let mut request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+        let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
         let end = "192.0.2.1:1".parse().unwrap();
-        request.extensions_mut().insert(Arrival { peer: end, local: end, tls, sni: None, at: Instant::now() });
-        let (parts, body) = self.face.answer(request).await.into_parts();
+        let arrival = Arrival { peer: end, local: end, tls, sni: None, at: Instant::now() };
+        let (parts, body) = self.face.clone().answer(request, arrival).await.into_parts();
         (parts.status, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
     }
 
