@@ -1,8 +1,12 @@
 //! Commands when no server runs: the command opens the store itself, under its lock.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
-use ficha_tests::{Config, Server, ficha, secrets};
+use ficha_tests::{Config, Server, ficha, program, secrets};
 
 use crate::site::{Site, shown_secret};
 
@@ -53,6 +57,23 @@ fn while_another_command_works_on_the_store_the_next_one_says_so() {
     assert!(said.stderr.contains("another process uses the database"), "{}", said.stderr);
     drop(lock);
     site.run("client list").done();
+}
+
+#[test]
+fn a_command_waits_a_little_for_who_has_the_store_but_does_not_listen() {
+    let mut site = Site::new(Config::new());
+    assert_eq!(site.server.stop(), 0);
+    // As a server that has begun and not yet made its socket.
+    let lock = fs::File::open(site.server.data.join("ficha.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut command = Command::new(program());
+    command.args(["client", "list", "--config"]).arg(site.server.config().path());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("waiting until it listens or has ended"), "{said}");
+    drop(lock);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

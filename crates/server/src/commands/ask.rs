@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,6 +11,7 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use ficha_admin::ErrorBody;
 use ficha_core::operator::{Actor, IssuerSummary};
+use ficha_store::{OpenError, OpenFailure};
 use ficha_types::IssuerName;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -22,6 +24,7 @@ use tower::ServiceExt;
 use crate::{
     admin_socket,
     cli::Global,
+    commands::output::note,
     wire::{self, WrongUse},
 };
 
@@ -29,6 +32,11 @@ use crate::{
 const CONFIG: &str = "ficha.toml";
 /// The data folder when there is no configuration either.
 const DEV_DATA: &str = "ficha-dev";
+
+/// How often it is looked whether the process that has the database listens, or has gone: a server that begins has the one before
+/// it makes the other, and a command that ends is gone soon.
+const LOOKS: u32 = 26;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 const NO_ANSWER: &str = "the server did not answer";
 const ANOTHER_VERSION: &str = "the server's answer: is it of another version?";
@@ -62,17 +70,28 @@ impl Server {
             .into());
         }
         let socket = data.join(admin_socket::NAME);
-        match UnixStream::connect(&socket).await {
-            Ok(_) => Ok(Self::Socket(socket)),
-            // None was made, or who made it is gone.
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-                let router = wire::open_local(&data, config.as_deref()).await?;
-                Ok(Self::Local(router, ourselves()?))
+        let mut looks = 0;
+        loop {
+            match UnixStream::connect(&socket).await {
+                Ok(_) => return Ok(Self::Socket(socket)),
+                // None was made, or who made it is gone.
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {}
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                    bail!("{}: only the user that runs the server may administer it", socket.display())
+                }
+                Err(e) => return Err(e).with_context(|| format!("the administration socket {}", socket.display())),
             }
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                bail!("{}: only the user that runs the server may administer it", socket.display())
+            looks += 1;
+            match wire::open_local(&data, config.as_deref()).await {
+                Ok(router) => return Ok(Self::Local(router, ourselves()?)),
+                Err(error) if looks < LOOKS && is_held(&error) => {
+                    if looks == 1 {
+                        note("another process uses the database: waiting until it listens or has ended");
+                    }
+                    tokio::time::sleep(BETWEEN_LOOKS).await;
+                }
+                Err(error) => return Err(error),
             }
-            Err(e) => Err(e).with_context(|| format!("the administration socket {}", socket.display())),
         }
     }
 
@@ -227,6 +246,12 @@ pub(crate) fn segment(name: &str) -> String {
         }
     }
     out
+}
+
+/// Whether another process has the database.
+fn is_held(error: &anyhow::Error) -> bool {
+    let held = |cause: &OpenError| matches!(cause.why, OpenFailure::Held(_));
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(held))
 }
 
 /// The data folder, and the configuration that names it.
