@@ -28,6 +28,17 @@ async fn http2_is_spoken_to_who_begins_with_it() {
 }
 
 #[tokio::test]
+async fn who_has_closed_their_half_gets_the_answer_and_then_the_end() {
+    let mut site = limited(patient());
+    let mut wire = Wire::to(site.address).await;
+    wire.send("GET /wait HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    site.begun.recv().await.unwrap();
+    wire.0.shutdown().await.unwrap();
+    site.go_on.add_permits(1);
+    assert!(wire.end().await.ends_with("waited"));
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_end_is_not_waited_for() {
     let site = limited(Limits { header_read: SOON, ..patient() });
     let mut wire = Wire::to(site.address).await;
