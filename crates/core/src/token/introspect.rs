@@ -1,7 +1,8 @@
 //! Introspection (RFC 7662): an API asks whether a token is good, and sees only tokens of its own audience.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use ficha_jose::sha256;
 use ficha_telemetry::metrics::{Cache as Held, metrics};
 use ficha_types::{ApiName, IssuerName, UnixSeconds};
@@ -52,6 +53,15 @@ pub struct ActiveToken {
     pub exp: UnixSeconds,
     /// The user's name, when the token is a user's.
     pub username: Option<String>,
+    /// The answer, once it was written.
+    written: OnceLock<Bytes>,
+}
+
+impl ActiveToken {
+    /// The answer as `write` writes it, which is asked once for each token that is remembered.
+    pub fn answer(&self, write: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
+        self.written.get_or_init(|| write(self).into()).clone()
+    }
 }
 
 /// What was worked out of a token, and at which number of its issuer's changes: at the same number it still holds.
@@ -148,6 +158,7 @@ async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<
         iat: facts.issued_at,
         exp: facts.expires_at,
         username,
+        written: OnceLock::new(),
     });
     rules.introspected.good.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
     Ok(Introspection::Active(token))

@@ -7,6 +7,7 @@ use ficha_core::{
 };
 use ficha_types::{AuthMethod, Secret};
 use http::{HeaderMap, header::AUTHORIZATION};
+use memchr::memchr2;
 
 use super::form;
 
@@ -51,7 +52,8 @@ fn pair(id: &str, secret: &str) -> Credentials {
         return Credentials::Id(id.to_owned());
     }
     let mut readings = vec![Reading { id: id.to_owned(), secret: Secret::new(secret.to_owned()) }];
-    if id.contains(['%', '+']) || secret.contains(['%', '+']) {
+    let may_be_encoded = |text: &str| memchr2(b'%', b'+', text.as_bytes()).is_some();
+    if may_be_encoded(id) || may_be_encoded(secret) {
         // What can't be decoded was not encoded: it has one reading.
         let decoded = (form::decode(id.as_bytes()), form::decode(secret.as_bytes()));
         if let (Ok(id), Ok(secret)) = decoded

@@ -39,7 +39,7 @@ pub(crate) async fn introspect(call: &Call<'_>) -> (Answer, Told) {
     match ask(call.rules, call.place, &call.caller, (&form.who, form.token.expose())).await {
         Ok((api, Introspection::Active(token))) => {
             metrics().introspections.count(Outcome::Active);
-            (json(active(&token)), Told::Introspected { api, active: true })
+            (json(token.answer(active)), Told::Introspected { api, active: true })
         }
         Ok((api, Introspection::Inactive)) => {
             metrics().introspections.count(Outcome::Inactive);
