@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What an API learns of a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Introspection {
     /// It is good: its claims, all of them, as they stand in the token.
     Active(Arc<ActiveToken>),
@@ -33,7 +33,7 @@ pub enum Introspection {
 }
 
 /// A good token.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ActiveToken {
     /// `scope`, as written in the token.
     pub scope: String,
@@ -58,7 +58,7 @@ pub struct ActiveToken {
 }
 
 impl ActiveToken {
-    /// The answer as `write` writes it, which is asked once for each token that is remembered.
+    /// The answer as `write` writes it, always the same one: it is asked once for each token that is remembered.
     pub fn answer(&self, write: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.written.get_or_init(|| write(self).into()).clone()
     }

@@ -64,9 +64,9 @@ pub(crate) async fn issue(
     let now = past_marks(rules, place, &proved).await?;
     if let (Some(policy), Granted::OfClient, true, None) = (profile.reuse, &proved.scope, begins, refresh) {
         let wanted = (proved.asked.as_ref(), policy);
-        let live = reuse::live_token(rules, place, (&client, &proved.api), wanted, now).await?;
+        let (live, at) = reuse::live_token(rules, place, (&client, &proved.api), wanted, now).await?;
         return Ok(TokenAnswer {
-            expires_in: left(live.expires_at, live.at),
+            expires_in: left(live.expires_at, at),
             scope: live.scope,
             refresh_token: None,
             issued: Issued { outage, ..issued(live.id, &proved, (grant, live.reused)) },

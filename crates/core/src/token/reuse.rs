@@ -28,36 +28,35 @@ pub(crate) struct Live {
     pub(crate) scope: Arc<str>,
     pub(crate) expires_at: UnixSeconds,
     pub(crate) reused: bool,
-    /// When it was found or made.
-    pub(crate) at: UnixSeconds,
 }
 
 impl Live {
-    fn again(entry: &LiveEntry, at: UnixSeconds) -> Self {
+    fn again(entry: &LiveEntry) -> Self {
         Self {
             token: entry.token.clone(),
             id: entry.id.clone(),
             scope: entry.scope.clone(),
             expires_at: entry.expires_at,
             reused: true,
-            at,
         }
     }
 }
 
-/// The live token of that client, API and scope: from memory, else from the store, else a new one that the store keeps.
+/// The live token of that client, API and scope: from memory, else from the store, else a new one that the store keeps;
+/// and when that was, since it may have waited.
 pub(crate) async fn live_token(
     rules: &Rules,
     place: &Place,
     of: (&Arc<ClientView>, &Arc<Api>),
     wanted: (Option<&ScopeSet>, Reuse),
     now: UnixSeconds,
-) -> Result<Live, Refusal> {
-    match remembered(place, of, wanted, now) {
-        Some(live) => Ok(live),
-        // Boxed: it is seldom, and every request would carry its place.
-        None => Box::pin(stored(rules, place, of, wanted)).await,
+) -> Result<(Live, UnixSeconds), Refusal> {
+    if let Some(live) = remembered(place, of, wanted, now) {
+        return Ok((live, now));
     }
+    // Boxed: it is seldom, and every request would carry its place.
+    let live = Box::pin(stored(rules, place, of, wanted)).await?;
+    Ok((live, rules.clock.now()))
 }
 
 /// The live token that this node holds.
@@ -74,7 +73,7 @@ fn remembered(
             && e.dialect == *place.dialect.name()
             && is_good((policy, mark), (e.issued_at, e.expires_at), now)
     };
-    client.live(|entry| fits(entry).then(|| Live::again(entry, now)))
+    client.live(|entry| fits(entry).then(|| Live::again(entry)))
 }
 
 /// Whether a token of these times may be handed out at `now`.
@@ -135,7 +134,7 @@ async fn stored(
     if let Some(row) = there
         && orphan.is_none()
         && is_good((policy, mark), (row.issued_at, row.expires_at), now)
-        && let Some(live) = open(place, &key, (&row, now), &scope.written)
+        && let Some(live) = open(place, &key, &row, &scope.written)
     {
         remember(&live, row.issued_at);
         return Ok(live);
@@ -146,21 +145,21 @@ async fn stored(
     match rules.tokens.keep_live(place.issuer.name(), &key, &offer).await? {
         Kept::Mine => {
             metrics().live_tokens_made.count(());
-            let live = mine(signed, rules.clock.now());
+            let live = mine(signed);
             remember(&live, now);
             Ok(live)
         }
         Kept::Other(row) => {
-            let live = open(place, &key, (&row, rules.clock.now()), &scope.written).ok_or(Refusal::Unavailable)?;
+            let live = open(place, &key, &row, &scope.written).ok_or(Refusal::Unavailable)?;
             remember(&live, row.issued_at);
             Ok(live)
         }
-        Kept::Full => Ok(mine(signed, rules.clock.now())),
+        Kept::Full => Ok(mine(signed)),
     }
 }
 
-fn mine(signed: Signed, at: UnixSeconds) -> Live {
-    Live { token: signed.token, id: signed.id, scope: signed.scope, expires_at: signed.expires_at, reused: false, at }
+fn mine(signed: Signed) -> Live {
+    Live { token: signed.token, id: signed.id, scope: signed.scope, expires_at: signed.expires_at, reused: false }
 }
 
 fn offer(
@@ -186,12 +185,12 @@ fn offer(
     Ok(LiveOffer { row, fresh_after: now + policy.min_remaining, not_before, now })
 }
 
-fn open(place: &Place, key: &LiveKey, (row, at): (&LiveRow, UnixSeconds), scope: &Arc<str>) -> Option<Live> {
+fn open(place: &Place, key: &LiveKey, row: &LiveRow, scope: &Arc<str>) -> Option<Live> {
     let (number, sealed) = row.sealed.split_first_chunk::<2>()?;
     let opener = place.issuer.live_opener(u16::from_be_bytes(*number))?;
     let plain = opener.open(&identity(place.issuer.name(), key), sealed).ok()?;
     let token = std::str::from_utf8(&plain).ok()?.into();
-    Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true, at })
+    Some(Live { token, id: row.id.clone(), scope: scope.clone(), expires_at: row.expires_at, reused: true })
 }
 
 /// What decides, beside client and API, that two requests get the same token: audience and algorithm too, since an API that was
