@@ -50,9 +50,7 @@ fn a_first_declaration_may_be_applied_before_the_first_start() {
 fn while_another_command_works_on_the_store_the_next_one_says_so() {
     let mut site = Site::new(Config::new());
     assert_eq!(site.server.stop(), 0);
-    // What the command does: the lock of its file.
-    let lock = fs::File::open(site.server.data.join("ficha.db.lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = hold(&site);
     let said = site.run("client list").expect(1);
     assert!(said.stderr.contains("another process uses the database"), "{}", said.stderr);
     drop(lock);
@@ -64,8 +62,7 @@ fn a_command_waits_a_little_for_who_has_the_store_but_does_not_listen() {
     let mut site = Site::new(Config::new());
     assert_eq!(site.server.stop(), 0);
     // As a server that has begun and not yet made its socket.
-    let lock = fs::File::open(site.server.data.join("ficha.db.lock")).unwrap();
-    lock.lock().unwrap();
+    let lock = hold(&site);
     let mut command = Command::new(program());
     command.args(["client", "list", "--config"]).arg(site.server.config().path());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -86,4 +83,11 @@ fn a_socket_that_a_killed_server_left_behind_is_in_nobodys_way() {
     site.server.start();
     site.token((&id, &secret)).expect(200);
     site.run("client list").done();
+}
+
+/// Takes the store as every process does that opens it: by the lock of a file, which goes with what is answered.
+fn hold(site: &Site) -> fs::File {
+    let lock = fs::File::open(site.server.data.join("ficha.db.lock")).unwrap();
+    lock.lock().unwrap();
+    lock
 }
