@@ -26,7 +26,7 @@ struct Series {
 
 impl Series {
     fn new(process: Process, address: std::net::SocketAddr, request: Vec<u8>, needle: &'static str) -> Result<Self> {
-        Ok(Self { process, callers: Caller::several(FEW, address)?, request, needle })
+        Ok(Self { process, callers: Caller::wakeful(FEW, address)?, request, needle })
     }
 
     /// CPU microseconds per request of `n`.

@@ -17,7 +17,7 @@ pub(crate) const USAGE: &str = "usage: cargo xtask bench [PART]… [--quick] [--
   --issuers N    issuers of `scale`, with 100 clients each; 10,000, with --quick 100
   --folder DIR   where the server's data lies meanwhile: on a disk that is worth measuring; beside this program
   --ficha FILE   the server; the one beside this program
-  --profile S    nothing but one series for 20 s, with the server's process id, for a profiler: reused, rs, es, ed,
+  --profile S    nothing but one series for 20 s, with the server's process id, for a profiler: bare, reused, rs, es, ed,
                  with-refresh, refresh, introspect, first-sight
 
 `cargo xtask bench feed --help` tells of the revocation feed, which is a part of its own.

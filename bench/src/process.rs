@@ -147,13 +147,28 @@ fn pinned(cores: Cores) -> Command {
 /// # Errors
 /// There are no two cores, or no `taskset`.
 pub(crate) fn pin_generator(cores: Cores) -> Result<()> {
+    pin(if cores == Cores::One { OWN_CORE } else { BOTH_CORES })
+}
+
+fn pin(cores: &str) -> Result<()> {
     let own = std::process::id().to_string();
     let mut command = Command::new("taskset");
-    command.args(["-a", "-c", "-p", if cores == Cores::One { OWN_CORE } else { BOTH_CORES }, &own]);
+    command.args(["-a", "-c", "-p", cores, &own]);
     if !command.stdout(Stdio::null()).status().context("taskset can't be started")?.success() {
-        bail!("this process can't be put on core {OWN_CORE}: the benchmark needs two");
+        bail!("this process can't be put on core {cores}: the benchmark needs two");
     }
     Ok(())
+}
+
+/// Does `work` on the core of what is measured, and puts this process back: one core may be slower than the other.
+///
+/// # Errors
+/// As [`pin_generator`], and those of `work`.
+pub(crate) fn on_the_servers_core<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pin(SERVER_CORE)?;
+    let done = work()?;
+    pin(OWN_CORE)?;
+    Ok(done)
 }
 
 /// CPU time of this thread so far.

@@ -33,7 +33,7 @@ impl<'a> Series<'a> {
     /// # Errors
     /// Nobody is there.
     pub(crate) fn new(process: &'a Process, address: SocketAddr) -> Result<Self> {
-        Ok(Self { process, callers: Caller::several(FEW, address)?, sent: 0 })
+        Ok(Self { process, callers: Caller::wakeful(FEW, address)?, sent: 0 })
     }
 
     /// CPU microseconds per request of `n`.

@@ -194,7 +194,7 @@ impl Inner {
             }
         };
         let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone(), trust };
-        let arrived = self.rules.clock.monotonic().saturating_sub(arrival.at.elapsed());
+        let arrived = self.rules.clock.monotonic_at(arrival.at);
         let call = Call {
             rules: &self.rules,
             place: &place,

@@ -40,6 +40,10 @@ impl Clock for SystemClock {
         self.started.elapsed()
     }
 
+    fn monotonic_at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.started)
+    }
+
     fn wait_until(&self, moment: UnixSeconds) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let moment = Duration::from_secs(u64::try_from(moment.0).unwrap_or(0));

@@ -58,7 +58,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let traffic = Arc::new(Traffic::new());
-    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic) });
+    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic), ahead: Ahead::default() });
     let answered = service_fn({
         let (traffic, site) = (Arc::clone(&traffic), Arc::clone(site));
         move |request: Request<Incoming>| answer(request, &answers, &ends, (&traffic, &site))
@@ -264,16 +264,58 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// A stream that tells when something was read outside of any request.
+/// A stream that tells when something was read outside of any request, and looks while one is under way whether the client has
+/// gone.
 struct Watched<T> {
     stream: T,
     traffic: Arc<Traffic>,
+    ahead: Ahead,
+}
+
+/// What was read while looking.
+#[derive(Default)]
+struct Ahead {
+    bytes: [u8; 16],
+    from: usize,
+    to: usize,
+}
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Fails once the client has closed its side while it was to wait for an answer. hyper would look itself, but with a new buffer
+    /// of 8 KiB for each request. What comes instead of an end is the next request; hyper gets it when it reads again.
+    fn look_for_the_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let waits = self.traffic.open.load(Relaxed) > 0 && !self.traffic.http2.load(Relaxed);
+        if !waits || self.ahead.from < self.ahead.to {
+            return Ok(());
+        }
+        let mut place = ReadBuf::new(&mut self.ahead.bytes);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut place) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Ok(())) if place.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(Ok(())) => {
+                (self.ahead.from, self.ahead.to) = (0, place.filled().len());
+                // hyper may wait for just this, a part of the body.
+                cx.waker().wake_by_ref();
+                Ok(())
+            }
+            Poll::Ready(Err(e)) => Err(e),
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let this = &mut *self;
+        let read = match this.ahead.bytes.get(this.ahead.from..this.ahead.to) {
+            Some(ahead) if !ahead.is_empty() => {
+                let taken = ahead.len().min(buf.remaining());
+                buf.put_slice(ahead.get(..taken).unwrap_or_default());
+                this.ahead.from += taken;
+                Poll::Ready(Ok(()))
+            }
+            Some(_) | None => Pin::new(&mut this.stream).poll_read(cx, buf),
+        };
         if buf.filled().len() > before && self.traffic.open.load(Relaxed) == 0 {
             self.traffic.head.store(true, Relaxed);
         }
@@ -281,11 +323,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
+    /// hyper calls it whenever it has nothing to write, so also while it waits for an answer.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look_for_the_end(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -325,5 +369,42 @@ impl hyper::body::Body for Tracked {
     }
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Wake, Waker};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_looking_for_the_end_is_told_and_read_in_order() {
+        let (mut client, stream) = duplex(100);
+        let traffic = Arc::new(Traffic::new());
+        traffic.open.store(1, Relaxed);
+        let mut watched = Watched { stream, traffic, ahead: Ahead::default() };
+        client.write_all(b"twenty bytes of body").await.unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let flushed = Pin::new(&mut watched).poll_flush(&mut Context::from_waker(&waker));
+        assert!(matches!(flushed, Poll::Ready(Ok(()))));
+        assert!(woken.0.load(Relaxed), "who waits for the body has to read again");
+        let mut body = [0; 20];
+        watched.read_exact(&mut body).await.unwrap();
+        assert_eq!(&body, b"twenty bytes of body");
+        drop(client);
+        assert_eq!(watched.flush().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -170,9 +170,9 @@ fn http_of(limits: &Limits, tasks: &TaskTracker) -> auto::Builder<Executor> {
     // The time for a head is kept in `connection.rs`: hyper's own runs while a connection is idle, and costs a timer
     // for each request.
     // An answer is small: its head and body as one piece cost less than as two.
-    // Who closes while a request is under way has gone, and what waits for them (a hash, say) is left out: no `half_close`,
-    // though hyper would then make no new buffer meanwhile.
-    http.http1().header_read_timeout(None).max_buf_size(head).writev(false);
+    // `half_close`: who closes while a request is under way has gone, and what waits for them (a hash, say) is left out, but it is
+    // `connection.rs` that looks.
+    http.http1().header_read_timeout(None).half_close(true).max_buf_size(head).writev(false);
     http.http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))

@@ -1,6 +1,6 @@
 //! Time, passed in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ficha_types::{UnixMillis, UnixSeconds};
 
@@ -14,6 +14,10 @@ pub trait Clock: Send + Sync {
     fn now_ms(&self) -> UnixMillis;
     /// Time since some fixed moment, never going back: for measuring spans.
     fn monotonic(&self) -> Duration;
+    /// What [`Clock::monotonic`] was at `moment`, which has passed.
+    fn monotonic_at(&self, moment: Instant) -> Duration {
+        self.monotonic().saturating_sub(moment.elapsed())
+    }
     /// Resolves when `now()` is at least `moment`.
     fn wait_until(&self, moment: UnixSeconds) -> BoxFuture<'_, ()>;
     /// Resolves when `monotonic()` is at least `moment`.

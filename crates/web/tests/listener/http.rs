@@ -39,6 +39,38 @@ async fn what_nobody_waits_for_any_more_is_dropped() {
 }
 
 #[tokio::test]
+async fn what_comes_while_a_request_waits_is_the_next_one() {
+    let mut site = limited(patient());
+    for cut in [1, 10, 16, 17, 40] {
+        let next = "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello";
+        let mut wire = Wire::to(site.address).await;
+        wire.send("GET /wait HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        site.begun.recv().await.unwrap();
+        let (first, rest) = next.split_at(cut);
+        wire.send(first).await;
+        site.go_on.add_permits(1);
+        assert!(wire.response().await.ends_with("waited"));
+        wire.send(rest).await;
+        assert!(wire.response().await.ends_with("hello"), "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_in_pieces_is_read_whole() {
+    let site = limited(patient());
+    let mut wire = Wire::to(site.address).await;
+    for round in 0..200 {
+        let body = format!("{round:030}");
+        wire.send("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\n").await;
+        for piece in 0..3 {
+            wire.send(&body[10 * piece..][..10]).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(wire.response().await.ends_with(&body), "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_end_is_not_waited_for() {
     let site = limited(Limits { header_read: SOON, ..patient() });
     let mut wire = Wire::to(site.address).await;

@@ -81,6 +81,7 @@ fn routes(desk: Desk) -> Router {
         .route("/arrival", get(arrival))
         .route("/wait", get(wait))
         .route("/body", post(body))
+        .route("/echo", post(async |body: String| body))
         .route("/flood", get(flood))
         .with_state(desk)
 }
@@ -122,7 +123,9 @@ pub(crate) struct Wire<T = TcpStream>(pub(crate) T);
 
 impl Wire {
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        Self(TcpStream::connect(address).await.unwrap())
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use ficha_web::{CertStore, CertificateFiles, Limits, tls::TlsProblem};
+use ficha_web::{CertStore, CertificateFiles, Limits, Phase, tls::TlsProblem};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion,
@@ -18,10 +18,10 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::support::{Options, SOON, Wire, ask, http2, patient, start};
+use crate::support::{LONG, Options, SOON, Wire, ask, http2, patient, start};
 
 /// Takes any certificate whose key is of these kinds: the tests look at it themselves.
 #[derive(Debug)]
@@ -176,6 +176,24 @@ async fn both_versions_of_tls_and_of_http_are_spoken_and_arrive_as_secure() {
         let (mut send, _connection) = http2(stream).await;
         let (status, body) = ask(&mut send, "GET", "/arrival", b"").await;
         assert!(status == StatusCode::OK && body.ends_with(" true a.example"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_dropped() {
+    let dir = TempDir::new().unwrap();
+    let (files, _) = write(dir.path(), "a", &["a.example"]);
+    for says_goodbye in [true, false] {
+        let mut site = start(Options { tls: Some(store(vec![files.clone()])), ..Options::default() });
+        let mut wire = Wire(PLAIN.connect(site.address, "a.example").await);
+        wire.send("GET /wait HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        site.begun.recv().await.unwrap();
+        if says_goodbye {
+            wire.0.shutdown().await.unwrap();
+        }
+        drop(wire);
+        site.shutdown.advance(Phase::Stopping);
+        tokio::time::timeout(LONG, site.serving.finished()).await.expect("the request has ended");
     }
 }
 
