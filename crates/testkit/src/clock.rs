@@ -1,6 +1,6 @@
 //! A clock that a test turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ficha_core::ports::{BoxFuture, Clock};
 use ficha_types::{UnixMillis, UnixSeconds};
@@ -49,6 +49,10 @@ impl Clock for TestClock {
 
     fn monotonic(&self) -> Duration {
         self.0.borrow().monotonic
+    }
+
+    fn monotonic_at(&self, moment: Instant) -> Duration {
+        self.monotonic().saturating_sub(moment.elapsed())
     }
 
     fn wait_until(&self, moment: UnixSeconds) -> BoxFuture<'_, ()> {

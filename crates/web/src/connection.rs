@@ -58,7 +58,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let traffic = Arc::new(Traffic::new());
-    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic), ahead: Ahead::default() });
+    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic), ahead: None });
     let answered = service_fn({
         let (traffic, site) = (Arc::clone(&traffic), Arc::clone(site));
         move |request: Request<Incoming>| answer(request, &answers, &ends, (&traffic, &site))
@@ -269,15 +269,8 @@ impl<'a> Watch<'a> {
 struct Watched<T> {
     stream: T,
     traffic: Arc<Traffic>,
-    ahead: Ahead,
-}
-
-/// What was read while looking.
-#[derive(Default)]
-struct Ahead {
-    bytes: [u8; 16],
-    from: usize,
-    to: usize,
+    /// What was read while looking.
+    ahead: Option<u8>,
 }
 
 impl<T: AsyncRead + Unpin> Watched<T> {
@@ -285,36 +278,33 @@ impl<T: AsyncRead + Unpin> Watched<T> {
     /// of 8 KiB for each request. What comes instead of an end is the next request; hyper gets it when it reads again.
     fn look_for_the_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let waits = self.traffic.open.load(Relaxed) > 0 && !self.traffic.http2.load(Relaxed);
-        if !waits || self.ahead.from < self.ahead.to {
+        if !waits || self.ahead.is_some() {
             return Ok(());
         }
-        let mut place = ReadBuf::new(&mut self.ahead.bytes);
-        match Pin::new(&mut self.stream).poll_read(cx, &mut place) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(Ok(())) if place.filled().is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-            Poll::Ready(Ok(())) => {
-                (self.ahead.from, self.ahead.to) = (0, place.filled().len());
-                // hyper may wait for just this, a part of the body.
-                cx.waker().wake_by_ref();
-                Ok(())
-            }
-            Poll::Ready(Err(e)) => Err(e),
+        let mut byte = [0];
+        let mut place = ReadBuf::new(&mut byte);
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut place) else { return Ok(()) };
+        read?;
+        self.ahead = place.filled().first().copied();
+        if self.ahead.is_none() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        // hyper may wait for just this, a part of the body.
+        cx.waker().wake_by_ref();
+        Ok(())
     }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let this = &mut *self;
-        let read = match this.ahead.bytes.get(this.ahead.from..this.ahead.to) {
-            Some(ahead) if !ahead.is_empty() => {
-                let taken = ahead.len().min(buf.remaining());
-                buf.put_slice(ahead.get(..taken).unwrap_or_default());
-                this.ahead.from += taken;
-                Poll::Ready(Ok(()))
-            }
-            Some(_) | None => Pin::new(&mut this.stream).poll_read(cx, buf),
+        let read = if buf.remaining() > 0
+            && let Some(byte) = self.ahead.take()
+        {
+            buf.put_slice(&[byte]);
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
         };
         if buf.filled().len() > before && self.traffic.open.load(Relaxed) == 0 {
             self.traffic.head.store(true, Relaxed);
@@ -394,7 +384,7 @@ mod tests {
         let (mut client, stream) = duplex(100);
         let traffic = Arc::new(Traffic::new());
         traffic.open.store(1, Relaxed);
-        let mut watched = Watched { stream, traffic, ahead: Ahead::default() };
+        let mut watched = Watched { stream, traffic, ahead: None };
         client.write_all(b"twenty bytes of body").await.unwrap();
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));

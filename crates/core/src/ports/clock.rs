@@ -15,9 +15,7 @@ pub trait Clock: Send + Sync {
     /// Time since some fixed moment, never going back: for measuring spans.
     fn monotonic(&self) -> Duration;
     /// What [`Clock::monotonic`] was at `moment`, which has passed.
-    fn monotonic_at(&self, moment: Instant) -> Duration {
-        self.monotonic().saturating_sub(moment.elapsed())
-    }
+    fn monotonic_at(&self, moment: Instant) -> Duration;
     /// Resolves when `now()` is at least `moment`.
     fn wait_until(&self, moment: UnixSeconds) -> BoxFuture<'_, ()>;
     /// Resolves when `monotonic()` is at least `moment`.
