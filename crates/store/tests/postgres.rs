@@ -3,7 +3,14 @@
 
 mod suite;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ficha_core::ports::{ClientStore, FeedStore, OperatorStore, Standing, StoreError, TokenStore, Trade};
 use ficha_store::{PostgresError, PostgresFailure, PostgresOptions, PostgresStore};
@@ -303,39 +310,50 @@ enum Cut {
     After,
 }
 
+/// Carries what either side says to the other until one of them ends, or until the first message that holds `text`.
+async fn carry(mut client: TcpStream, mut server: TcpStream, text: &[u8], cut: Cut, done: Arc<AtomicBool>) {
+    let (mut said, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let carried = tokio::select! {
+            n = server.read(&mut answered) => match n {
+                Ok(n @ 1..) => client.write_all(answered.get(..n).unwrap()).await,
+                _ => return,
+            },
+            n = client.read(&mut said) => match n {
+                Ok(n @ 1..) => {
+                    let message = said.get(..n).unwrap();
+                    let hit = message.windows(text.len()).any(|window| window == text);
+                    let cut = if hit && !done.swap(true, Ordering::SeqCst) { Some(cut) } else { None };
+                    if cut == Some(Cut::Before) {
+                        return;
+                    }
+                    let carried = server.write_all(message).await;
+                    if cut == Some(Cut::After) {
+                        // Its answer says that it has done so, and goes no further.
+                        assert_ne!(server.read(&mut answered).await.unwrap(), 0);
+                        return;
+                    }
+                    carried
+                }
+                _ => return,
+            },
+        };
+        if carried.is_err() {
+            return;
+        }
+    }
+}
+
 /// A way to the server that is cut at the first message that holds `text`; the connections after that one are whole.
 async fn cut_at(database: &Database<'_>, text: &'static [u8], cut: Cut) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (server, port) = (("127.0.0.1", postgres::shared().port()), listener.local_addr().unwrap().port());
     tokio::spawn(async move {
-        let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let done = Arc::new(AtomicBool::new(false));
         loop {
             let (client, _) = listener.accept().await.unwrap();
-            let done = done.clone();
-            tokio::spawn(async move {
-                let upstream = TcpStream::connect(server).await.unwrap();
-                let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-                    (client.into_split(), upstream.into_split());
-                let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-                let mut buffer = vec![0; 64 << 10];
-                while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
-                    let message = buffer.get(..n).unwrap();
-                    let hit = message.windows(text.len()).any(|window| window == text);
-                    if hit && !done.swap(true, std::sync::atomic::Ordering::SeqCst) {
-                        // The answer is kept back from here on.
-                        back.abort();
-                        if cut == Cut::After {
-                            to_server.write_all(message).await.unwrap();
-                            tokio::time::sleep(Duration::from_millis(300)).await;
-                        }
-                        return;
-                    }
-                    if to_server.write_all(message).await.is_err() {
-                        return;
-                    }
-                }
-                back.abort();
-            });
+            let upstream = TcpStream::connect(server).await.unwrap();
+            tokio::spawn(carry(client, upstream, text, cut, done.clone()));
         }
     });
     format!("postgres://{}@127.0.0.1:{port}/{}", postgres::SUPERUSER, database.name())
