@@ -4,11 +4,11 @@
 use std::{
     collections::BTreeSet,
     sync::Barrier,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use ficha_testkit::postgres::{self, Database};
-use ficha_tests::{Connection, claims, sum};
+use ficha_tests::{Answer, Connection, bear_with, claims, now, sum};
 
 use crate::nodes::{Nodes, at_last, many};
 
@@ -58,11 +58,6 @@ struct Crowd {
     totals: Totals,
 }
 
-/// Whole seconds of the clock that all nodes have.
-fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
 impl Crowd {
     fn of(clients: usize) -> Self {
         let database = postgres::shared().database();
@@ -76,21 +71,28 @@ impl Crowd {
         Self { nodes, database, connections, totals: Totals::default() }
     }
 
-    /// The tokens that all callers get who ask at once.
-    fn ask(&mut self, client: &str) -> Vec<String> {
+    /// The tokens that all callers get who ask at once; nothing when the machine stood still and the database was waited for in vain.
+    fn ask(&mut self, client: &str) -> Option<Vec<String>> {
         let calls: Vec<_> =
             (0..NODES).map(|node| self.nodes.ask(node, "live").pomelo("/oauth/token", client).bytes()).collect();
         let start = Barrier::new(CALLERS);
-        let caller = |n: usize, connection: &mut Connection| -> String {
+        let caller = |n: usize, connection: &mut Connection| -> (Answer, Duration) {
             start.wait();
+            let sent = Instant::now();
             connection.write(&calls[n % NODES]).unwrap();
-            connection.read_answer(false).unwrap().expect(200).access_token()
+            (connection.read_answer(false).unwrap(), sent.elapsed())
         };
         let (caller, connections) = (&caller, self.connections.iter_mut().enumerate());
-        std::thread::scope(|scope| {
+        let answers: Vec<_> = std::thread::scope(|scope| {
             let all: Vec<_> = connections.map(|(n, one)| scope.spawn(move || caller(n, one))).collect();
             all.into_iter().map(|one| one.join().unwrap()).collect()
-        })
+        });
+        let refused = answers.iter().filter(|(answer, _)| answer.status == 503);
+        if let Some((answer, took)) = refused.min_by_key(|(_, took)| *took) {
+            bear_with(answer, *took, &self.nodes.logs());
+            return None;
+        }
+        Some(answers.into_iter().map(|(answer, _)| answer.expect(200).access_token()).collect())
     }
 
     fn counted(&self) -> Vec<Counted> {
@@ -107,16 +109,19 @@ impl Crowd {
     }
 
     /// A round: all callers of the client get one token, which no one had before. That token, and when its renewal is due; nothing
-    /// when the machine took so long that it was due within the round, which then says nothing.
+    /// when the machine took so long that it was due within the round, or that somebody was not answered: then it says nothing.
     fn round(&mut self, begin: Begin, client: &str, before: Option<&str>) -> Option<(String, u64)> {
         let counted = self.counted();
-        let tokens = self.ask(client);
+        let Some(tokens) = self.ask(client) else {
+            self.totals.overtaken += 1;
+            return None;
+        };
         let after = self.counted();
         let new: BTreeSet<_> = tokens.iter().filter(|token| Some(token.as_str()) != before).collect();
         let token = (*new.first().unwrap()).clone();
         let said = claims(&token);
         let due = said["exp"].as_u64().unwrap() - MIN_REMAINING_S;
-        if now_s() >= due {
+        if now().as_secs() >= due {
             self.totals.overtaken += 1;
             return None;
         }
@@ -168,16 +173,18 @@ fn two_hundred_callers_at_four_nodes_get_one_live_token_whatever_it_begins_with(
         let mut renewed = Vec::new();
         for (client, (token, due)) in live {
             if crowd.counts() < rounds {
-                at_last("the renewal is due", || now_s() >= due);
+                at_last("the renewal is due", || now().as_secs() >= due);
                 renewed.extend(crowd.round(Begin::Renewal, client, Some(&token)).map(|(token, _)| (client, token)));
             }
         }
-        if crowd.counts() < rounds
+        while crowd.counts() < rounds
             && let Some((client, token)) = renewed.pop()
         {
             let node = group % NODES;
             crowd.nodes.ask(node, "live").pomelo("/oauth/token/revoke", client).send().expect(200);
-            crowd.round(Begin::Revoked, client, Some(&token));
+            if crowd.round(Begin::Revoked, client, Some(&token)).is_some() {
+                break;
+            }
         }
         if crowd.counts() == rounds {
             break;

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ficha_tests::{Answer, Asker, Call, Callers, Chain, Door, Ledger, Server, secrets};
+use ficha_tests::{Answer, Asker, Call, Callers, Chain, Door, Ledger, Server, bear_with, secrets};
 
 use crate::nodes::{at_last, is_unavailable};
 
@@ -23,7 +24,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 pub(crate) enum May {
     /// A 503 now and then.
     Wait,
-    /// Nothing but their answer.
+    /// Nothing but their answer, unless the machine stands still.
     NotWait,
 }
 
@@ -35,6 +36,8 @@ pub(crate) struct Load<'l> {
     callers: Callers,
     ledger: &'l Mutex<Ledger>,
     may: May,
+    /// The folders of the logs of who answers, where that are nodes that wait for their database for a time only.
+    logs: Vec<PathBuf>,
     stop: AtomicBool,
     done: Mutex<BTreeMap<&'static str, usize>>,
     waits: Mutex<Vec<Duration>>,
@@ -77,7 +80,13 @@ impl<'l> Load<'l> {
     /// Callers that ask at `doors` in turn.
     pub(crate) fn new(doors: Vec<Door>, callers: &Callers, ledger: &'l Mutex<Ledger>, may: May) -> Self {
         let (stop, done, waits) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
-        Self { doors, turn: AtomicUsize::new(0), callers: callers.clone(), ledger, may, stop, done, waits }
+        let (turn, logs) = (AtomicUsize::new(0), Vec::new());
+        Self { doors, turn, callers: callers.clone(), ledger, may, logs, stop, done, waits }
+    }
+
+    /// The same, of nodes whose logs are in these folders.
+    pub(crate) fn of_nodes(self, logs: Vec<PathBuf>) -> Self {
+        Self { logs, ..self }
     }
 
     /// Runs the callers while `during` does; with a server, an administrator changes secrets there too.
@@ -139,12 +148,16 @@ impl<'l> Load<'l> {
             let door = &self.doors[self.turn.fetch_add(1, Ordering::Relaxed) % self.doors.len()];
             let sent = Instant::now();
             let answer = call(&self.callers.ask(door, issuer)).send();
-            if self.may == May::NotWait || answer.status != 503 {
+            let fails = self.may == May::NotWait && self.logs.is_empty();
+            if fails || answer.status != 503 {
                 let answer = answer.expect(200);
                 self.waits.lock().unwrap().extend(first_refused.map(|at: Instant| at.elapsed()));
                 return answer;
             }
             is_unavailable(&answer);
+            if self.may == May::NotWait {
+                bear_with(&answer, sent.elapsed(), &self.logs);
+            }
             let since = first_refused.get_or_insert(sent);
             assert!(since.elapsed() < PATIENCE, "nothing but 503: {}", answer.whole());
             std::thread::sleep(BETWEEN);

@@ -1,6 +1,9 @@
 //! Nodes on one database.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use ficha_tests::{Answer, Asker, Callers, Config, Door, Ledger, Server, eventually, master_key};
 
@@ -39,14 +42,25 @@ impl Nodes {
         nodes
     }
 
-    /// Asks an issuer at one of them.
+    /// Asks an issuer at one of them, again where its database took too long.
     pub(crate) fn ask(&self, node: usize, issuer: &str) -> Asker {
+        let server = &self.servers[node];
+        self.callers.ask(&server.http().patient(server.dir()), issuer)
+    }
+
+    /// Asks an issuer at one of them once, whatever the answer is.
+    pub(crate) fn ask_once(&self, node: usize, issuer: &str) -> Asker {
         self.callers.ask(&self.servers[node].http(), issuer)
     }
 
     /// Where all of them are asked.
     pub(crate) fn doors(&self) -> Vec<Door> {
         self.servers.iter().map(Server::http).collect()
+    }
+
+    /// The folders of their logs.
+    pub(crate) fn logs(&self) -> Vec<PathBuf> {
+        self.servers.iter().map(|server| server.dir().to_owned()).collect()
     }
 
     /// Waits until all of them are ready.

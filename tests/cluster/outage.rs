@@ -2,7 +2,7 @@
 //! afterwards.
 
 use ficha_testkit::postgres::Server as Postgres;
-use ficha_tests::eventually;
+use ficha_tests::{eventually, sum};
 
 use crate::nodes::{Nodes, at_last, is_unavailable, readiness};
 
@@ -38,9 +38,13 @@ impl Before {
 
     /// Only fresh tokens of clients that the node knows and live tokens that it holds go on, and only for the issuer's grace.
     fn while_away(&self, nodes: &Nodes) {
-        let (lean, pomelo, deyel) = (nodes.ask(0, "lean"), nodes.ask(0, "pomelo"), nodes.ask(0, "deyel"));
-        let std = nodes.ask(0, "std");
+        let (lean, pomelo, deyel) =
+            (nodes.ask_once(0, "lean"), nodes.ask_once(0, "pomelo"), nodes.ask_once(0, "deyel"));
+        let std = nodes.ask_once(0, "std");
         eventually("the node notes that the database is away", || readiness(&nodes.servers[0]) == "degraded");
+        // For a second what it knows still counts as fresh, and it tries to write: a revocation that failed makes it forget its client.
+        let lag = || sum(&nodes.servers[0].metrics(), "ficha_changes_lag_seconds", &[]);
+        eventually("what it knows is fresh no more", || lag() > 1.0);
         for _ in 0..2 {
             is_unavailable(&lean.refresh("app-0", &self.refresh).send());
             is_unavailable(&lean.revoke("app-0", &self.access).send());
@@ -54,13 +58,13 @@ impl Before {
             // It has no live token yet, and the node does not know the stranger.
             is_unavailable(&pomelo.pomelo("/oauth/token", "app-3").send());
             is_unavailable(&std.token(self.stranger).send());
-            is_unavailable(&nodes.ask(0, "strict").token("app-0").send());
+            is_unavailable(&nodes.ask_once(0, "strict").token("app-0").send());
             std.token("app-0").send().expect(200);
             lean.token("app-0").send().expect(200);
             let live = pomelo.pomelo("/oauth/token", "app-0").send().expect(200).access_token();
             assert_eq!(live, self.live);
             // Longer than its grace.
-            let brief = nodes.ask(0, "brief");
+            let brief = nodes.ask_once(0, "brief");
             eventually("the grace is over", || match brief.token("app-0").send() {
                 answer if answer.status == 200 => false,
                 answer => {
@@ -125,7 +129,7 @@ fn a_node_that_starts_while_the_database_is_away_waits_for_it() {
     nodes.servers[0].launch();
     at_last("it says what it waits for", || nodes.servers[0].said("err").contains("waiting for the database"));
     assert!(["", "unready"].contains(&&*readiness(&nodes.servers[0])));
-    if let Ok(answer) = nodes.ask(0, "std").token("app-0").try_send() {
+    if let Ok(answer) = nodes.ask_once(0, "std").token("app-0").try_send() {
         is_unavailable(&answer);
     }
     postgres.restart();

@@ -15,8 +15,9 @@ use crate::{
     nodes::Nodes,
 };
 
-/// Seconds that a node goes on after the order to stop: longer than the balancer takes to notice.
-const DRAIN_S: u32 = 6;
+/// Seconds that a node goes on after the order to stop: longer than the balancer takes to notice, which has to be told twice and
+/// waits three seconds for each word.
+const DRAIN_S: u32 = 12;
 
 /// What the next release adds: a column to each table that requests use, and a table.
 const EXPANDS: &str = "ALTER TABLE families ADD COLUMN next TEXT NOT NULL DEFAULT ''; \
@@ -27,11 +28,14 @@ const EXPANDS: &str = "ALTER TABLE families ADD COLUMN next TEXT NOT NULL DEFAUL
     ALTER TABLE counters ADD COLUMN next BIGINT NOT NULL DEFAULT 0; \
     CREATE TABLE next (id BIGINT PRIMARY KEY)";
 
-/// Changes the tables as a release of that many migrations would that leaves those working which know all up to `suits`.
+/// Changes the tables as a release of that many migrations would that leaves those working which know all up to `suits`: it waits
+/// for none of their users for long, and tries again.
 fn migrate(database: &Database<'_>, to: i64, suits: i64, what: &str) {
     database.query(&format!(
-        "BEGIN; SELECT pg_advisory_xact_lock({}); {what}; \
-         INSERT INTO migrations (number, name, checksum, suits) VALUES ({to}, 'next', 'none', {suits}); COMMIT",
+        "DO $$ BEGIN FOR attempt IN 1..30 LOOP BEGIN PERFORM pg_advisory_xact_lock({}); SET LOCAL lock_timeout = '1s'; {what}; \
+         INSERT INTO migrations (number, name, checksum, suits) VALUES ({to}, 'next', 'none', {suits}); RETURN; \
+         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN NULL; END; END LOOP; \
+         RAISE 'the tables are in use'; END $$",
         0x66_6963_6861_i64
     ));
 }
@@ -51,7 +55,7 @@ fn two_adjacent_releases_serve_side_by_side_and_no_request_fails_forwards_and_ba
     }
     let known: i64 = database.query("SELECT max(number) FROM migrations").parse().unwrap();
     let ledger = Mutex::new(Ledger { whole: true, ..Ledger::default() });
-    let load = Load::new(vec![balancer.door()], &nodes.callers, &ledger, May::NotWait);
+    let load = Load::new(vec![balancer.door()], &nodes.callers, &ledger, May::NotWait).of_nodes(nodes.logs());
     load.run(None, || {
         load.goes_on(3);
         // Forwards: the first node of the newer release changes the tables. And back: they stay as they are.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ficha_tests::wait_for;
+use ficha_tests::{LONG, wait_for};
 use ficha_verify::{FeedOptions, Rejection, Verifier};
 use tokio::runtime::Runtime;
 
@@ -15,7 +15,7 @@ pub(crate) fn verifier(site: &Site, runtime: &Runtime) -> Verifier {
     let _within = runtime.enter();
     let feed = FeedOptions::with_secret("orders", site.api_secret.clone());
     let ca = site.server.authority().pem();
-    Verifier::builder(&site.url, AUDIENCE).root_ca_pem(ca.as_bytes()).follow(feed).build().unwrap()
+    Verifier::builder(&site.url, AUDIENCE).root_ca_pem(ca.as_bytes()).timeout(LONG).follow(feed).build().unwrap()
 }
 
 /// Waits until the token is refused as revoked.

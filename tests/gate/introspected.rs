@@ -18,6 +18,8 @@ fn api(site: &Site) -> Process {
         ("ficha-dev/server.key", file("server.key")),
         ("127.0.0.1", site.ip().to_string()),
         ("orders:", "cards:".to_owned()),
+        // As long as anything here may take.
+        ("timeout=5", "timeout=60".to_owned()),
     ];
     let program = adapted(program.split("```").next().unwrap(), &changes);
     let mut command = Command::new("python3");

@@ -35,6 +35,13 @@ impl Output {
         self.expect(0)
     }
 
+    /// Whether nothing was done because a database took longer than its node waits for it: it was no fault of the command's.
+    pub(super) fn came_too_late(&self) -> bool {
+        let why = ["no connection has become free in time", "lock timeout"];
+        let too_late = why.iter().any(|why| self.stderr.contains(why));
+        self.code == 1 && too_late && self.stderr.contains("nothing was written")
+    }
+
     /// What it printed, as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -24,6 +24,8 @@ pub struct Config {
     certificates: Vec<&'static str>,
     /// The PostgreSQL database, where it is one.
     pub(super) database: Option<Database<'static>>,
+    /// Whether who asks the server bears with its database, which is shared with others and may take too long.
+    pub(super) patient: bool,
 }
 
 /// Where a server keeps everything.
@@ -51,6 +53,7 @@ impl Config {
             sections: Vec::new(),
             certificates: vec!["server"],
             database: None,
+            patient: false,
             folder,
         };
         // By its address too: programs find it without a name.
@@ -75,7 +78,7 @@ impl Config {
             Engine::Postgres => {
                 let database = postgres::shared().database();
                 let url = format!("url = \"{}\"", database.url());
-                self.database = Some(database);
+                (self.database, self.patient) = (Some(database), true);
                 self.with("store", &url)
             }
         }
@@ -83,7 +86,8 @@ impl Config {
 
     /// With everything kept where `other` keeps it, sealed by the same master key: a further node of its database.
     #[must_use]
-    pub fn beside(self, other: &Self) -> Self {
+    pub fn beside(mut self, other: &Self) -> Self {
+        self.patient = true;
         std::fs::copy(other.dir().join("master.key"), self.dir().join("master.key")).unwrap();
         let url = other.database.as_ref().expect("nodes share a PostgreSQL database").url();
         self.with("store", &format!("url = \"{url}\""))

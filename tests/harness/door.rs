@@ -1,9 +1,11 @@
 //! Where a server is spoken to: plain TCP or TLS, bytes in, the whole answer out.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -11,13 +13,15 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 use serde_json::Value;
 
-use super::{Answer, LONG, secrets};
+use super::{Answer, LONG, bear_with, secrets, wait::BETWEEN};
 
 /// An address of a server.
 #[derive(Debug, Clone)]
 pub struct Door {
     address: SocketAddr,
     tls: Option<(Arc<ClientConfig>, String)>,
+    /// The folder of the log of the node behind it, where who asks it bears with its database.
+    patient: Option<PathBuf>,
 }
 
 /// A connection to it.
@@ -29,19 +33,25 @@ impl<T: Read + Write + Send> Stream for T {}
 impl Door {
     /// Plain HTTP at `address`.
     pub fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self { address, tls: None, patient: None }
     }
 
     /// HTTPS at `address`, with the name of `localhost` in the handshake.
     pub fn tls(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
-        Self { address, tls: Some((config, "localhost".into())) }
+        Self { address, tls: Some((config, "localhost".into())), patient: None }
     }
 
     /// The same door by another name in the handshake.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         let tls = self.tls.as_ref().map(|(config, _)| (config.clone(), name.to_owned()));
-        Self { address: self.address, tls }
+        Self { tls, ..self.clone() }
+    }
+
+    /// The same door to a node whose log is in that folder, for who comes again when its database took too long.
+    #[must_use]
+    pub fn patient(&self, log: &Path) -> Self {
+        Self { patient: Some(log.to_owned()), ..self.clone() }
     }
 
     /// Where it is.
@@ -86,6 +96,22 @@ impl Door {
     /// Sends these bytes over a connection of their own; the whole answer.
     #[track_caller]
     pub fn send(&self, request: &[u8]) -> Answer {
+        let until = Instant::now() + LONG;
+        loop {
+            let sent = Instant::now();
+            let answer = self.send_once(request);
+            match &self.patient {
+                Some(log) if answer.status == 503 && sent < until => {
+                    bear_with(&answer, sent.elapsed(), std::slice::from_ref(log));
+                    std::thread::sleep(BETWEEN);
+                }
+                _ => return answer,
+            }
+        }
+    }
+
+    #[track_caller]
+    fn send_once(&self, request: &[u8]) -> Answer {
         let mut connection = self.connect();
         connection.write(request).unwrap();
         let head = request.starts_with(b"HEAD ");
@@ -172,10 +198,12 @@ impl Connection {
         Ok(chunk)
     }
 
-    /// Reads to the end: what came, and whether it ended in good order.
+    /// Reads to the end: what came, and whether it ended in good order. One that does not end fails.
     pub fn read_to_end(&mut self) -> (Vec<u8>, bool) {
         let mut rest = Vec::new();
         let ended = self.0.read_to_end(&mut rest);
+        let waited_in_vain = ended.as_ref().is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
+        assert!(!waited_in_vain, "the connection does not end");
         (rest, ended.is_ok())
     }
 

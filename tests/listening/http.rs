@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use reqwest::Version;
 
-use crate::{client, site};
+use crate::{begun, client, site};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -61,13 +61,8 @@ fn a_body_may_come_in_chunks() {
 #[test]
 fn a_client_may_wait_for_100_continue() {
     let site = site();
-    let request = site.token().header("Expect", "100-continue").bytes();
-    let at = request.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
-    let (head, body) = request.split_at(at);
-    let mut connection = site.server.https().connect();
-    connection.write(head).unwrap();
-    assert_eq!(connection.read_answer(false).unwrap().status, 100);
-    connection.write(body).unwrap();
+    let (mut connection, body) = begun(site.token());
+    connection.write(&body).unwrap();
     connection.read_answer(false).unwrap().expect(200);
 }
 

@@ -9,7 +9,7 @@ mod tls;
 
 use std::sync::Arc;
 
-use ficha_tests::{Call, Config, Server, Shared, secrets};
+use ficha_tests::{Call, Config, Connection, Server, Shared, secrets};
 
 static SHARED: Shared<Site> = Shared::new();
 
@@ -73,6 +73,18 @@ scopes = {{ x = ["x"] }}
         let call = self.server.https().base("/p").post("/oauth/token").basic("app", &self.secret);
         call.form(&[("grant_type", "password"), ("username", "nobody"), ("password", "wrong")])
     }
+}
+
+/// The connection of a request that the server has taken and whose body it waits for, and that body.
+fn begun(call: Call) -> (Connection, Vec<u8>) {
+    let call = call.header("Expect", "100-continue");
+    let request = call.bytes();
+    let at = request.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+    let (head, body) = request.split_at(at);
+    let mut connection = call.connect();
+    connection.write(head).unwrap();
+    assert_eq!(connection.read_answer(false).unwrap().status, 100);
+    (connection, body.to_vec())
 }
 
 /// A client of a library, by HTTP/2 where the server has it.

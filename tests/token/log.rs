@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::world::{CASES, DEYEL, LEAN, POMELO, STD, World};
 
+/// Who says that the store is away.
+const STORE_IS_AWAY: [&str; 2] = ["ficha::upkeep", "ficha_core::feed::away"];
+
 /// The lines of a server that was stopped, so that all are written.
 fn lines(world: &mut World) -> Vec<Value> {
     assert_eq!(world.server.stop(), 0);
@@ -65,7 +68,9 @@ fn a_refusal_is_one_line_with_the_precise_reason() {
         .form(&[("grant_type", "client_credentials")])
         .send();
     world.base("std").get("/nothing").expect(404);
-    let lines = lines(&mut world);
+    let mut lines = lines(&mut world);
+    // A database that takes too long, as on a machine that stands still, is nothing that a caller did.
+    lines.retain(|l| !STORE_IS_AWAY.iter().any(|target| l["target"] == *target) && l["refusal"] != "unavailable");
     let reasons: Vec<_> = lines.iter().filter_map(|l| l["refusal"].as_str()).collect();
     assert_eq!(reasons, ["scope_not_held", "unknown_api", "client_refused", "not_found"]);
     assert!(!lines.iter().any(|l| l["level"] == "ERROR"), "what a caller does wrong is no error of ours");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ficha_tests::{Config, Parts, Server, claims, verified_by};
+use ficha_tests::{Config, Connection, Parts, Server, claims, verified_by};
 
 use super::world::{CASES, DEYEL, World, world};
 
@@ -100,16 +100,27 @@ fn a_user_that_was_guessed_at_waits_and_another_one_does_not() {
 
 #[test]
 fn a_full_queue_of_hashes_is_503_and_never_a_refusal() {
-    let world = World::with(Config::new().with("limits", "hashing_threads = 1\nhashing_queue = 1"));
+    let limits = "hashing_threads = 1\nhashing_queue = 1\nheader_timeout_s = 60";
+    let world = World::with(Config::new().with("limits", limits));
     let client = world.client("deyel", DEYEL);
     let (name, password) = world.user("deyel", CASES);
+    let login = client.call(&[("grant_type", "password"), ("username", &name), ("password", &password)]);
+    let connected = || {
+        let mut connection = login.connect();
+        // The handshakes are made before: they take as long as hashes do, and the requests would come one by one.
+        connection.write(b"").unwrap();
+        connection
+    };
+    let connections: Vec<_> = (0..24).map(|_| connected()).collect();
     let start = std::sync::Barrier::new(24);
+    let ask = |mut connection: Connection| {
+        start.wait();
+        connection.write(&login.bytes()).unwrap();
+        connection.read_answer(false).unwrap()
+    };
+    let ask = &ask;
     let answers: Vec<_> = std::thread::scope(|scope| {
-        let ask = || {
-            start.wait();
-            client.login((&name, &password))
-        };
-        let all: Vec<_> = (0..24).map(|_| scope.spawn(ask)).collect();
+        let all: Vec<_> = connections.into_iter().map(|one| scope.spawn(move || ask(one))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let statuses: std::collections::BTreeSet<_> = answers.iter().map(|a| a.status).collect();

@@ -229,9 +229,9 @@ fn no_more_follow_than_may() {
 
 #[test]
 fn a_stream_outlives_every_limit_of_a_request() {
-    let limits = "request_timeout_s = 3\nanswer_timeout_s = 3\nidle_timeout_s = 3\nbody_timeout_s = 3\nmark_wait_s = 3";
+    let limits = "request_timeout_s = 8\nanswer_timeout_s = 8\nidle_timeout_s = 8\nbody_timeout_s = 8\nmark_wait_s = 8";
     let world = World::with(Config::new().with("limits", limits));
     let mut feed = world.feed(("std", "orders"), None);
     let began = feed.event()["at"].as_i64().unwrap();
-    while feed.event()["at"].as_i64().unwrap() < began + 8_000 {}
+    while feed.event()["at"].as_i64().unwrap() < began + 18_000 {}
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ficha_tests::{Answer, Base, Config, Server, Shared, secrets};
+use ficha_tests::{Answer, Base, Call, Config, Server, Shared, claims, now, secrets};
 
 /// The issuers: name, and everything but clients and users. Each API `A` proves itself by the secret `SECRET-A` at introspection,
 /// where `SECRET` is [`World::api_secret`]'s.
@@ -224,15 +224,37 @@ pub(crate) const POMELO: &str = r#"grants = ["client_credentials"]
 scopes = { cards = ["arg:cards:get-card", "arg:cards:create-card"], brief = ["x"] }
 properties = { pomelo_client_id = "0000000000000000000000000000000000000000000000000000000000000000" }"#;
 
+/// The answer with a token, and the seconds that were left of it when it was asked for. What the answer says is left was so at
+/// some moment since.
+pub(crate) fn what_is_left(ask: impl FnOnce() -> Answer) -> (Answer, i64) {
+    let before = seconds();
+    let answer = ask();
+    let exp = claims(&answer.access_token())["exp"].as_i64().unwrap();
+    let (most, least) = (exp - before, exp - seconds());
+    let said = answer.json()["expires_in"].as_i64().unwrap();
+    assert!((least..=most).contains(&said), "{said} s are not left: {least} to {most}");
+    (answer, most)
+}
+
+/// Whole seconds, as tokens have them.
+fn seconds() -> i64 {
+    now().as_secs().try_into().unwrap()
+}
+
 impl Client {
     /// The token endpoint of its dialect.
     pub(crate) fn path(&self) -> &'static str {
         if self.base.url().ends_with("/lean") { "/oauth2/token" } else { "/oauth/token" }
     }
 
-    /// The answer to a form with these parameters, the client by Basic.
+    /// A form with these parameters, the client by Basic.
+    pub(crate) fn call(&self, pairs: &[(&str, &str)]) -> Call {
+        self.base.post(self.path()).basic(&self.id, &self.secret).form(pairs)
+    }
+
+    /// The answer to that.
     pub(crate) fn ask(&self, pairs: &[(&str, &str)]) -> Answer {
-        self.base.post(self.path()).basic(&self.id, &self.secret).form(pairs).send()
+        self.call(pairs).send()
     }
 
     /// Its own token, and more parameters.

@@ -193,9 +193,10 @@ impl Server {
     /// Ends every process of it with SIGKILL, as when the machine goes down: nothing is closed, nothing is answered.
     pub fn kill(&self) {
         self.guarded.sh(
-            // The children are nobody's when the postmaster is gone: they are asked for before. Where nobody collects the dead,
-            // the next start would take their locks for a running server's.
+            // The children are nobody's when the postmaster is gone: they are asked for before, while it stands still and makes no
+            // more. Where nobody collects the dead, the next start would take their locks for a running server's.
             r#"pid=$(head -n 1 data/postmaster.pid)
+               kill -STOP "$pid"
                all="$pid $(ps -o pid= --ppid "$pid")"
                kill -KILL $all
                for one in $all; do
@@ -216,8 +217,10 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        self.guarded
-            .sh(&format!("pid=$(head -n 1 data/postmaster.pid); kill -{name} \"$pid\" $(ps -o pid= --ppid \"$pid\")"));
+        // The postmaster alone first: while its children are asked for it makes no more, and buries none.
+        self.guarded.sh(&format!(
+            "pid=$(head -n 1 data/postmaster.pid); kill -STOP \"$pid\" && kill -{name} $(ps -o pid= --ppid \"$pid\") \"$pid\""
+        ));
     }
 
     /// A second server that follows this one, called `name` in `synchronous_standby_names`. It reads until it is promoted.

@@ -19,12 +19,14 @@ use axum::{
 };
 use ficha_verify::{Builder, JwkSet, UnixSeconds, Verifier};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// What the verifiers of these tests are.
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 /// When these tests begin.
 pub(crate) const NOON: i64 = 1_800_000_000;
+/// How long a verifier waits that is to be answered, however slow the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
 
 /// A clock that stands until it is moved.
 #[derive(Clone)]
@@ -109,13 +111,16 @@ impl Issuer {
         Self { url, state, clock: TestClock::at_noon() }
     }
 
-    /// An address where nobody listens, for now.
-    pub(crate) async fn free_address() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    /// An address where nobody listens, nor can while the socket is kept, until that does.
+    pub(crate) fn away() -> (SocketAddr, TcpSocket) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        (socket.local_addr().unwrap(), socket)
     }
 
+    /// A verifier that waits for it as good as for ever.
     pub(crate) fn builder(&self) -> Builder {
-        Verifier::builder(&self.url, AUDIENCE).clock(self.clock.reading())
+        Verifier::builder(&self.url, AUDIENCE).clock(self.clock.reading()).timeout(PATIENCE)
     }
 
     pub(crate) fn mood(&self, mood: Mood) {

@@ -6,18 +6,16 @@ use axum::Router;
 use ficha_verify::{Rejection, Seconds, Verifier};
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::{
-    issuer::{AUDIENCE, Issuer, Mood, TestClock, app},
+    issuer::{AUDIENCE, Issuer, Mood, PATIENCE, TestClock, app},
     vouch::{claims, set, token},
 };
 
 /// An issuer with the key `k`, a verifier that waits for it for ever, and a token of an hour.
 async fn started() -> (Issuer, Verifier, String) {
     let issuer = Issuer::start(set(&["k"])).await;
-    let builder = issuer.builder().jwks_url(&format!("{}/jwks", issuer.url)).timeout(Duration::from_hours(1));
-    let verifier = builder.build().unwrap();
+    let verifier = issuer.builder().jwks_url(&format!("{}/jwks", issuer.url)).build().unwrap();
     let token = token("k", &claims(&issuer.url));
     (issuer, verifier, token)
 }
@@ -202,16 +200,16 @@ async fn a_token_of_an_algorithm_not_allowed_asks_nobody() {
 
 #[tokio::test]
 async fn an_issuer_that_is_away_at_the_start_is_503_and_then_recovers() {
-    let address = Issuer::free_address().await;
+    let (address, socket) = Issuer::away();
     let (url, clock) = (format!("http://{address}"), TestClock::at_noon());
     let verifier = Verifier::builder(&url, AUDIENCE).clock(clock.reading()).jwks_url(&format!("{url}/jwks"));
-    let verifier = verifier.build().unwrap();
+    let verifier = verifier.timeout(PATIENCE).build().unwrap();
     let token = token("k", &claims(&url));
     let refused = verifier.verify(&token).await.unwrap_err();
     assert_eq!((refused.code(), refused.status().as_u16()), ("keys_unavailable", 503));
 
     let shared = crate::issuer::Shared::new(set(&["k"]));
-    let (listener, routes): (_, Router) = (TcpListener::bind(address).await.unwrap(), app(shared));
+    let (listener, routes): (_, Router) = (socket.listen(16).unwrap(), app(shared));
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
     // The pause after a first failure is not over.
     assert_eq!(verifier.verify(&token).await.unwrap_err(), Rejection::KeysUnavailable);
@@ -300,7 +298,8 @@ async fn keys_are_found_through_either_metadata() {
         let name = format!("{}/tenant", issuer.url);
         let document = json!({"issuer": name, "jwks_uri": format!("{}/jwks", issuer.url)});
         *issuer.state.metadata.lock().unwrap() = Some((path.into(), document));
-        let verifier = Verifier::builder(&name, AUDIENCE).clock(issuer.clock.reading()).build().unwrap();
+        let builder = Verifier::builder(&name, AUDIENCE).clock(issuer.clock.reading());
+        let verifier = builder.timeout(PATIENCE).build().unwrap();
         assert!(verifier.verify(&token("k", &claims(&name))).await.is_ok(), "{path}");
         let asked = issuer.documents();
         issuer.clock.advance(300);

@@ -188,7 +188,7 @@ async fn the_server_may_tell_the_transport_itself() {
 
 #[tokio::test]
 async fn an_issuer_that_is_away_is_503_and_no_challenge() {
-    let address = crate::issuer::Issuer::free_address().await;
+    let (address, _kept) = crate::issuer::Issuer::away();
     let verifier = Verifier::builder(ISSUER, AUDIENCE).clock(TestClock::at_noon().reading());
     let verifier = verifier.jwks_url(&format!("http://{address}/jwks")).build().unwrap();
     let url = serve(layer(verifier), Some(Transport::Https)).await;

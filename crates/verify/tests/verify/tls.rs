@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    issuer::{AUDIENCE, Shared, TestClock, app},
+    issuer::{AUDIENCE, PATIENCE, Shared, TestClock, app},
     vouch::{claims, set, token},
 };
 
@@ -59,8 +59,8 @@ pub(crate) async fn serve(routes: Router) -> (String, String) {
 }
 
 fn verifier(url: &str, ca: Option<&str>) -> Verifier {
-    let builder =
-        Verifier::builder(url, AUDIENCE).clock(TestClock::at_noon().reading()).jwks_url(&format!("{url}/jwks"));
+    let builder = Verifier::builder(url, AUDIENCE).clock(TestClock::at_noon().reading()).timeout(PATIENCE);
+    let builder = builder.jwks_url(&format!("{url}/jwks"));
     match ca {
         Some(pem) => builder.root_ca_pem(pem.as_bytes()).build().unwrap(),
         None => builder.build().unwrap(),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::{
-    issuer::{AUDIENCE, NOON, Passed, TestClock},
+    issuer::{AUDIENCE, NOON, PATIENCE, Passed, TestClock},
     tls,
     vouch::set,
 };
@@ -81,7 +81,7 @@ impl Server {
     /// A verifier before it knows of a feed.
     pub(super) fn builder(&self) -> Builder {
         let builder = Verifier::builder(&self.url, AUDIENCE).root_ca_pem(self.ca.as_bytes());
-        builder.clock(self.clock.reading()).passed(self.passed.reading())
+        builder.clock(self.clock.reading()).passed(self.passed.reading()).timeout(PATIENCE)
     }
 
     pub(super) fn follows(&self, options: FeedOptions) -> Verifier {
