@@ -25,11 +25,14 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 
 use crate::{Answering, Arrival, Phase, Shutdown, serve::Site, within::within};
+
+/// How long a client that has got its last answer may go on sending.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Both ends of a connection and what its handshake told.
 pub(crate) struct Ends {
@@ -58,7 +61,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let traffic = Arc::new(Traffic::new());
-    let io = TokioIo::new(Watched { stream, traffic: Arc::clone(&traffic), ahead: None });
+    let io = TokioIo::new(Watched::new(stream, &traffic));
     let answered = service_fn({
         let (traffic, site) = (Arc::clone(&traffic), Arc::clone(site));
         move |request: Request<Incoming>| answer(request, &answers, &ends, (&traffic, &site))
@@ -271,9 +274,25 @@ struct Watched<T> {
     traffic: Arc<Traffic>,
     /// What was read while looking.
     ahead: Option<u8>,
+    /// Runs while what was not read is read away.
+    lingers: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T> Watched<T> {
+    fn new(stream: T, traffic: &Arc<Traffic>) -> Self {
+        Self { stream, traffic: Arc::clone(traffic), ahead: None, lingers: None }
+    }
 }
 
 impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Reads away a little of what still comes.
+    fn read_away(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut away = [0; 4 << 10];
+        let mut place = ReadBuf::new(&mut away);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut place));
+        Poll::Ready(read.is_ok() && !place.filled().is_empty())
+    }
+
     /// Fails once the client has closed its side while it was to wait for an answer. hyper would look itself, but with a new buffer
     /// of 8 KiB for each request. What comes instead of an end is the next request; hyper gets it when it reads again.
     fn look_for_the_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -322,8 +341,28 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         self.look_for_the_end(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
+    /// Where a request was refused before it was read whole, what still comes of it is read away until the client closes its side
+    /// too, or for [`LINGER`]: who closes a connection with something unread in it resets it, and the client, or a proxy on its
+    /// behalf, may never read the answer (RFC 9112 §9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingers.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            let refused_halfway = self.traffic.head.load(Relaxed);
+            if !refused_halfway && self.read_away(cx) != Poll::Ready(true) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let mut alarm = self.lingers.take().unwrap_or_else(|| Box::pin(sleep(LINGER)));
+        while alarm.as_mut().poll(cx).is_pending() {
+            let Poll::Ready(more) = self.read_away(cx) else {
+                self.lingers = Some(alarm);
+                return Poll::Pending;
+            };
+            if !more {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
@@ -384,7 +423,7 @@ mod tests {
         let (mut client, stream) = duplex(100);
         let traffic = Arc::new(Traffic::new());
         traffic.open.store(1, Relaxed);
-        let mut watched = Watched { stream, traffic, ahead: None };
+        let mut watched = Watched::new(stream, &traffic);
         client.write_all(b"twenty bytes of body").await.unwrap();
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));

@@ -147,6 +147,27 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn who_sends_much_more_than_is_read_gets_its_answer() {
+    let site = limited(Limits { header_bytes: 8_192, ..patient() });
+    let mut wire = Wire::to(site.address).await;
+    wire.send("GET /hello HTTP/1.1\r\nHost: test\r\nX-Long: ").await;
+    // More than fits into the buffers of both ends: it is read away, or who sends it is reset.
+    for _ in 0..500 {
+        wire.0.write_all(&[b'x'; 10_000]).await.unwrap();
+    }
+    assert!(wire.end().await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn who_sends_without_end_is_cut_off() {
+    let site = limited(Limits { header_bytes: 8_192, ..patient() });
+    let mut wire = Wire::to(site.address).await;
+    wire.send("GET /hello HTTP/1.1\r\nHost: test\r\nX-Long: ").await;
+    let sent = async { while wire.0.write_all(&[b'x'; 10_000]).await.is_ok() {} };
+    tokio::time::timeout(LONG, sent).await.expect("nothing more is read");
+}
+
+#[tokio::test]
 async fn further_connections_than_allowed_are_turned_away_until_there_is_room() {
     let site = limited(Limits { connections: 1, ..patient() });
     let mut first = Wire::to(site.address).await;
