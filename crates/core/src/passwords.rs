@@ -1,4 +1,4 @@
-//! Passwords: a pool of as many threads as cores, with a bounded queue; full is 503.
+//! Passwords: a pool of threads that take what time is left over, with a bounded queue; full is 503.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,12 @@ use ficha_telemetry::metrics::metrics;
 use ficha_types::Secret;
 use password_hash::phc;
 
-use crate::{pool::Pool, ports::Entropy, records::PasswordHash, refusal::Refusal};
+use crate::{
+    pool::{Pool, Size},
+    ports::Entropy,
+    records::PasswordHash,
+    refusal::Refusal,
+};
 
 /// KiB of memory of the hashes that ficha makes: a floor.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -20,6 +25,9 @@ const MOST: (u32, u32, u32) = (256 * 1024, 16, 16);
 const MOST_ITERATIONS: u32 = 10_000_000;
 /// The highest bcrypt cost that is taken in.
 const MOST_COST: u32 = 16;
+
+/// How long the threads may finish no hash before others that have their share of the processor hash as well: some ten of ficha's own.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why a text is no hash that ficha can check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +68,7 @@ impl Passwords {
         let decoy = format!(
             "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         );
-        Self { pool: Pool::new("hash", threads, bound), decoy }
+        Self { pool: Pool::new("hash", Size { threads, bound, patience: PATIENCE }), decoy }
     }
 
     /// Passwords that wait.
@@ -97,7 +105,7 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+        work: impl Fn(&mut Vec<Block>) -> T + Send + Sync + 'static,
     ) -> Result<T, Refusal> {
         self.pool.run(work).await.map_err(|_| {
             metrics().hashing_rejected.count(());

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ficha_jose::SigningKey;
 use ficha_types::{Seconds, Username};
 
 use crate::{
@@ -77,6 +78,19 @@ impl Default for Limits {
 }
 
 impl Rules {
+    /// Signs `claims`, JSON, under an encoded `header`.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub(crate) async fn sign(
+        &self,
+        key: &Arc<SigningKey>,
+        header: Arc<str>,
+        claims: String,
+    ) -> Result<String, Refusal> {
+        self.signer.sign(key, header, claims, self.passwords.waiting() > 0).await
+    }
+
     /// The issuer as a request finds it that begins now, and how far what is remembered of it may be trusted.
     ///
     /// # Errors

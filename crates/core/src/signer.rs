@@ -1,19 +1,25 @@
-//! Signing. One signature at a time is made where it is asked for; those that would wait go to threads of their own, so that
-//! no request waits behind signatures that it doesn't need.
+//! Signing. One signature at a time is made where it is asked for, unless the processor is busy; those that would wait go to
+//! threads of their own, so that no request waits behind signatures that it doesn't need.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ficha_jose::{KeyError, SigningKey, jws};
 use ficha_telemetry::metrics::metrics;
 use ficha_types::Algorithm;
 
-use crate::{pool::Pool, refusal::Refusal};
+use crate::{
+    pool::{Pool, Size},
+    refusal::Refusal,
+};
+
+/// How long the threads may finish no signature before others that have their share of the processor sign as well: some fifty of them.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Signs compact JWS (RFC 7515 §7.1).
 pub struct Signer {
@@ -26,7 +32,8 @@ impl Signer {
     /// A signer with `threads` threads for RSA and a queue of `bound` before them.
     #[must_use]
     pub fn new(threads: usize, bound: usize) -> Self {
-        Self { pool: Pool::giving_way("sign", threads, bound), inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
+        let pool = Pool::new("sign", Size { threads, bound, patience: PATIENCE });
+        Self { pool, inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
     }
 
     /// Signatures that wait.
@@ -41,11 +48,18 @@ impl Signer {
         self.made.load(Ordering::Relaxed)
     }
 
-    /// Signs `claims`, JSON, under an encoded `header`.
+    /// Signs `claims`, JSON, under an encoded `header`. While the processor is `busy` with other dear work, nothing dear is done
+    /// where it is asked for: whoever else is to be answered there would wait.
     ///
     /// # Errors
     /// [`Refusal::Busy`] when the queue is full or the library fails.
-    pub async fn sign(&self, key: &Arc<SigningKey>, header: Arc<str>, claims: String) -> Result<String, Refusal> {
+    pub async fn sign(
+        &self,
+        key: &Arc<SigningKey>,
+        header: Arc<str>,
+        claims: String,
+        busy: bool,
+    ) -> Result<String, Refusal> {
         self.made.fetch_add(1, Ordering::Relaxed);
         metrics().signatures.count(());
         let cheap = match key.algorithm() {
@@ -55,7 +69,7 @@ impl Signer {
         if cheap {
             return signed(jws::compact_with(&header, claims.as_bytes(), key));
         }
-        if self.inline.fetch_add(1, Ordering::AcqRel) == 0 && self.waiting() == 0 {
+        if self.inline.fetch_add(1, Ordering::AcqRel) == 0 && self.waiting() == 0 && !busy {
             let token = jws::compact_with(&header, claims.as_bytes(), key);
             // Others that came meanwhile must get their turn before this worker takes the next one.
             tokio::task::yield_now().await;

@@ -35,11 +35,11 @@ section! {
         requests_per_connection: u64 = count(1..=1_000_000_000), "1000000";
         /// Requests at the same time over one HTTP/2 connection.
         http2_streams: u32 = count(1..=10_000), "128";
-        /// Threads that check passwords, each with 19 MiB of its own; 0: one less than there are cores, but one at least.
+        /// Threads that check passwords in what time is left over, each with 19 MiB of its own; 0: one less than there are cores, but one at least.
         hashing_threads: usize = count(0..=256), "0";
         /// Passwords that may wait for them, some 15 ms of work each; further ones are answered 503.
         hashing_queue: usize = count(1..=100_000), "256";
-        /// Threads that sign with RSA when several signatures are asked for at once; 0: as many as there are cores.
+        /// Threads that sign with RSA when several signatures are asked for at once, likewise; 0: as many as there are cores.
         signing_threads: usize = count(0..=256), "0";
         /// Signatures that may wait for them; further ones are answered 503.
         signing_queue: usize = count(1..=1_000_000), "4096";

@@ -179,7 +179,7 @@ pub(crate) async fn sign(
         properties: Some(&wanted.client.client.properties),
     };
     let (header, claims) = (key.header(&*place.dialect), place.dialect.claims(&facts));
-    let token = rules.signer.sign(&key.signing, header, claims).await?.into();
+    let token = rules.sign(&key.signing, header, claims).await?.into();
     Ok(Signed { token, id, scope, issued_at: now, expires_at, key: key.clone() })
 }
 
@@ -223,7 +223,7 @@ async fn first_refresh(
             };
             let endpoint = place.dialect.token_endpoint(&place.issuer.iss);
             let (header, claims) = (key.header(&*place.dialect), place.dialect.refresh_claims(&facts, &endpoint));
-            let token = rules.signer.sign(&key.signing, header, claims).await?;
+            let token = rules.sign(&key.signing, header, claims).await?;
             Ok(Secret::new(token))
         }
     }
