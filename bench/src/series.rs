@@ -88,7 +88,7 @@ impl<'a> Crowd<'a> {
     /// A lost connection, a wrong answer.
     pub(crate) fn new(site: &'a Site, families: usize) -> Result<Self> {
         let mut crowd =
-            Self { site, callers: Caller::several(GROUP, site.address)?, tokens: Vec::new(), next: 0, sent: families };
+            Self { site, callers: Caller::wakeful(GROUP, site.address)?, tokens: Vec::new(), next: 0, sent: families };
         let mut begun = Tokens { request: site.with_refresh(), name: "refresh_token", seen: Vec::new() };
         let driven = drive(&mut crowd.callers, families, &mut begun)?;
         ensure!(driven.errors == 0, "not every family could begin");
