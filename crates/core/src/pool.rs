@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed},
-        mpsc::{Sender, channel},
+        mpsc::{SyncSender, sync_channel},
     },
     time::Duration,
 };
@@ -47,13 +47,14 @@ impl<S: Default + 'static> Pool<S> {
     /// Threads called `name-0` and so on.
     pub(crate) fn new(name: &str, Size { threads, bound, patience }: Size) -> Self {
         let threads = threads.max(1);
+        let bound = bound + threads;
         Self {
-            spare: Threads::new(name, threads, true),
+            spare: Threads::new(name, (threads, bound), true),
             // One less, so that a core is left for what takes microseconds.
-            sure: Threads::new(&format!("{name}-sure"), (threads - 1).max(1), false),
+            sure: Threads::new(&format!("{name}-sure"), ((threads - 1).max(1), bound), false),
             patience,
             waiting: Arc::default(),
-            bound: bound + threads,
+            bound,
         }
     }
 
@@ -104,14 +105,15 @@ impl Drop for Place {
 
 /// Threads of one rank.
 struct Threads<S> {
-    queue: Sender<Job<S>>,
+    /// Also of those that nobody waits for any more, until their turn comes.
+    queue: SyncSender<Job<S>>,
     /// Pieces of work that they have finished.
     done: Arc<AtomicU64>,
 }
 
 impl<S: Default + 'static> Threads<S> {
-    fn new(name: &str, threads: usize, spare: bool) -> Self {
-        let (queue, jobs) = channel::<Job<S>>();
+    fn new(name: &str, (threads, bound): (usize, usize), spare: bool) -> Self {
+        let (queue, jobs) = sync_channel::<Job<S>>(bound);
         let jobs = Arc::new(Mutex::new(jobs));
         for n in 0..threads {
             let jobs = jobs.clone();
@@ -155,7 +157,7 @@ impl<S: Default + 'static> Threads<S> {
             }
         };
         // What can't be taken is dropped, and its answer with it.
-        let _ = self.queue.send(Box::new(job));
+        let _ = self.queue.try_send(Box::new(job));
         async move { answer.await.map_err(|_| Full) }
     }
 }
@@ -173,7 +175,7 @@ fn give_way() {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::mpsc::Receiver,
+        sync::mpsc::{Receiver, channel},
         thread::{self, Thread},
     };
 
@@ -234,6 +236,26 @@ mod tests {
         assert_eq!(both, (Ok(Some("test-sure-0".into())), Ok(Some("test-sure-0".into()))));
         drop((first_end, second_end));
         assert_eq!(pool.run(|()| ()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_keeps_its_place_in_a_bounded_queue() {
+        let pool = Pool::<()>::new("test", size(2, Duration::MAX));
+        let (end, gate) = channel::<()>();
+        let (begun, has_begun) = channel::<()>();
+        let gate = Mutex::new(gate);
+        let mut first = Box::pin(pool.run(move |()| {
+            let _ = begun.send(());
+            let _ = gate.lock().unwrap().recv();
+        }));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        has_begun.recv().unwrap();
+        for _ in 0..3 {
+            assert!(futures_util::poll!(Box::pin(pool.run(|()| ()))).is_pending());
+        }
+        assert_eq!(pool.run(|()| ()).await, Err(Full), "who comes and goes fills no memory");
+        drop(end);
+        assert_eq!(first.await, Ok(()));
     }
 
     #[tokio::test]
