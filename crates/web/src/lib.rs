@@ -12,6 +12,7 @@ pub mod request_id;
 pub mod serve;
 mod shutdown;
 pub mod tls;
+mod watched;
 mod within;
 
 pub use access_log::AccessLine;
