@@ -10,7 +10,7 @@ use crate::{
     http::{Answer, Asking, Driven, Same, drive},
     options::Options,
     process::{Cores, Process, on_the_servers_core, pause, pin_generator},
-    rate::Rows,
+    rate::{Names, Rows},
     report::{
         Goal::{AtLeast, AtMost, Told},
         Report,
@@ -39,6 +39,7 @@ struct Round {
     refreshed: f64,
     refresh_cpu: f64,
     committed: f64,
+    committed_in_order: f64,
 }
 
 /// Measures all of it, the server on one core and this generator on the other.
@@ -52,7 +53,9 @@ pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Re
     let server = site.start(Cores::One)?;
     let (slice, families) = (options.pick(5_000, 2_000), options.pick(100_000, 10_000));
     // First what takes long: the server closes connections that are silent from the beginning.
-    let (crowd, rows) = (Crowd::new(site, families)?, Rows::make(&site.data(), families)?);
+    let crowd = Crowd::new(site, families)?;
+    let rows = Rows::make(&site.data(), families, Names::ByChance)?;
+    let rows_in_order = Rows::make(&site.data(), families, Names::InOrderOfTime)?;
     let mut bench = Bench {
         site,
         slice,
@@ -60,6 +63,7 @@ pub(crate) fn measure(site: &Site, options: &Options, report: &mut Report) -> Re
         server: Series::new(&server, site.address)?,
         crowd,
         rows,
+        rows_in_order,
         keys: Vec::new(),
         requests: 0,
         errors: 0,
@@ -152,6 +156,9 @@ fn tell(report: &mut Report, rounds: &[Round]) {
     report.add("refresh with rotation, 64 callers", "/s", of(&|r| r.refreshed), Told);
     report.add("SQLite alone, that row in groups of 64", "/s", of(&|r| r.committed), Told);
     report.add("refresh with rotation ÷ SQLite alone", "×", of(&|r| r.refreshed / r.committed), AtLeast(0.5));
+    report.add("SQLite alone, such rows called in order of time", "/s", of(&|r| r.committed_in_order), Told);
+    let in_order = of(&|r| r.refreshed / r.committed_in_order);
+    report.add("refresh with rotation ÷ SQLite alone, in order of time", "×", in_order, Told);
 }
 
 struct Bench<'a> {
@@ -161,6 +168,7 @@ struct Bench<'a> {
     server: Series<'a>,
     crowd: Crowd<'a>,
     rows: Rows,
+    rows_in_order: Rows,
     keys: Vec<Operation>,
     requests: usize,
     errors: u64,
@@ -196,6 +204,7 @@ impl Bench<'_> {
         round.refreshed = n as f64 / crowd.took.as_secs_f64();
         self.count(n, &crowd);
         round.committed = self.rows.rate(n)?;
+        round.committed_in_order = self.rows_in_order.rate(n)?;
         Ok(round)
     }
 

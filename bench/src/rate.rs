@@ -10,6 +10,15 @@ use rusqlite::{Connection, params};
 /// Rows of one transaction: as many as there are callers.
 pub(crate) const GROUP: usize = 64;
 
+/// How families are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// By chance: neighbours in time are none in the table. What the goal is held against, whatever ficha does about its own.
+    ByChance,
+    /// As ficha calls them, time first (decision 17): rows that are moved together lie together.
+    InOrderOfTime,
+}
+
 /// A database with the one table.
 pub(crate) struct Rows {
     connection: Connection,
@@ -23,8 +32,8 @@ impl Rows {
     ///
     /// # Errors
     /// SQLite's.
-    pub(crate) fn make(folder: &Path, families: usize) -> Result<Self> {
-        let mut connection = Connection::open(folder.join("rows.db"))?;
+    pub(crate) fn make(folder: &Path, families: usize, names: Names) -> Result<Self> {
+        let mut connection = Connection::open(folder.join(format!("rows-{names:?}.db")))?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;
             PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -4096;
@@ -34,7 +43,7 @@ impl Rows {
             ) STRICT, WITHOUT ROWID;
             CREATE INDEX families_by_end ON families (keep_until);",
         )?;
-        let families: Vec<_> = (0..families).map(|_| (random_name(), 1)).collect();
+        let families: Vec<_> = (0..families).map(|n| (names.of(n), 1)).collect();
         let filling = connection.transaction()?;
         for (family, _) in &families {
             let row = "INSERT INTO families VALUES ('leancore', ?1, 'client-hs', NULL, 1, 1800000000, 0, 1800003600)";
@@ -70,9 +79,15 @@ impl Rows {
     }
 }
 
-/// As random as ficha's families are called, so that neighbours in time are none in the table.
-fn random_name() -> String {
-    let mut bytes = [0; 16];
-    random::fill(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
+impl Names {
+    /// The name of the `n`th family; 25 of them begin within each millisecond.
+    fn of(self, n: usize) -> String {
+        let mut bytes = [0; 16];
+        random::fill(&mut bytes);
+        if self == Self::InOrderOfTime {
+            let ms = 1_800_000_000_000 + n as u64 / 25;
+            bytes.iter_mut().zip(ms.to_be_bytes().get(2..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        }
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
 }

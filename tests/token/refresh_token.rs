@@ -1,5 +1,6 @@
 //! The grant `refresh_token`: rotating as LeanCore's, kept as Deyel's.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ficha_tests::claims;
 
 use super::world::{CASES, DEYEL, LEAN, world};
@@ -29,6 +30,24 @@ fn a_refresh_sent_again_gives_the_same_successor_while_that_is_unused() {
     assert!(a == b && b == c, "a client that lost the answer asks again");
     let [a, b, c] = answers.each_ref().map(|x| claims(&x.access_token())["jti"].clone());
     assert!(a != b && b != c && a != c, "with a new access token each");
+}
+
+/// Then those that begin, are refreshed and end together lie together in the database.
+#[test]
+fn a_family_is_called_by_the_moment_at_which_it_began_and_then_by_chance() {
+    let world = world();
+    let client = world.client("lean", LEAN);
+    let began = |_| {
+        let claims = claims(&client.token(&[]).expect(200).access_token());
+        let id = URL_SAFE_NO_PAD.decode(&claims["jti"].as_str().unwrap()[..22]).unwrap();
+        let (ms, chance) = id.split_first_chunk::<6>().unwrap();
+        let ms = ms.iter().fold(0, |ms, byte| ms << 8 | i64::from(*byte));
+        assert!((ms / 1000 - claims["iat"].as_i64().unwrap()).abs() < 60, "of the same moment as the token");
+        (ms, chance.to_vec())
+    };
+    let families: Vec<_> = (0..8).map(began).collect();
+    assert!(families.is_sorted_by_key(|(ms, _)| *ms));
+    assert!(families.windows(2).all(|two| two[0].1 != two[1].1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{BadWord, word::word};
 
-/// Characters of a family's id: 16 random bytes in base64url.
+/// Characters of a family's id: 16 bytes in base64url.
 const FAMILY_LEN: usize = 22;
 
 fn url_safe(s: &str) -> bool {
@@ -18,7 +18,8 @@ word! {
     |s| (FAMILY_LEN..=64).contains(&s.len()) && url_safe(s)
 }
 word! {
-    /// The chain of refresh tokens that began with one answer: 22 URL-safe characters (16 random bytes).
+    /// The chain of refresh tokens that began with one answer: 22 URL-safe characters (the milliseconds at which it began in 6
+    /// bytes, then 10 random ones).
     FamilyId, "family", "22 URL-safe characters",
     |s| s.len() == FAMILY_LEN && url_safe(s)
 }

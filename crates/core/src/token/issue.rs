@@ -81,7 +81,7 @@ pub(crate) async fn issue(
         }
     };
     let family = match &proved.continues {
-        Continues::Nothing => refresh.map(|_| random_family(rules)).transpose()?,
+        Continues::Nothing => refresh.map(|_| new_family(rules)).transpose()?,
         Continues::Kept { family, .. } => Some(family.clone()),
         Continues::Rotating { spent, .. } => Some(spent.family.clone()),
     };
@@ -295,9 +295,14 @@ fn issued(id: TokenId, proved: &Authorization, (grant, reused): (GrantKind, bool
     }
 }
 
-fn random_family(rules: &Rules) -> Result<FamilyId, Refusal> {
+/// A family's id: 6 bytes of time before 10 random ones, as UUIDv7 has it (RFC 9562 §5.7). Families that begin together are
+/// refreshed and purged together, and so lie together in the database (decision 17).
+fn new_family(rules: &Rules) -> Result<FamilyId, Refusal> {
     let mut bytes = [0; 16];
-    rules.chance.fill(&mut bytes);
+    let (time, chance) = bytes.split_at_mut(6);
+    let [_, _, ms @ ..] = rules.clock.now_ms().0.to_be_bytes();
+    time.copy_from_slice(&ms);
+    rules.chance.fill(chance);
     URL_SAFE_NO_PAD.encode(bytes).parse().map_err(|_| Refusal::Unavailable)
 }
 
