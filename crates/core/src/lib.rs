@@ -19,6 +19,7 @@ mod rules;
 mod secret_use;
 pub mod signer;
 pub mod token;
+mod turns;
 pub mod upkeep;
 pub mod views;
 

@@ -171,6 +171,8 @@ impl Inner {
             }
         };
         let site = &site;
+        let arrived = self.rules.clock.monotonic_at(arrival.at);
+        self.rules.node.turn(&site.slot, arrived).await;
         let label = label(endpoint);
         let refuse = |refusal: Refusal| {
             let asked = Asked::of(endpoint, &parts.headers);
@@ -194,7 +196,6 @@ impl Inner {
             }
         };
         let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone(), trust };
-        let arrived = self.rules.clock.monotonic_at(arrival.at);
         let call = Call {
             rules: &self.rules,
             place: &place,

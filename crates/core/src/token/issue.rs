@@ -295,7 +295,7 @@ fn issued(id: TokenId, proved: &Authorization, (grant, reused): (GrantKind, bool
     }
 }
 
-/// A family's id: 6 bytes of time before 10 random ones, as UUIDv7 has it (RFC 9562 §5.7). Families that begin together are
+/// A family's id: 6 bytes of time before 10 random ones, as version 7 of UUIDs has it (RFC 9562 §5.7). Families that begin together are
 /// refreshed and purged together, and so lie together in the database (decision 17).
 fn new_family(rules: &Rules) -> Result<FamilyId, Refusal> {
     let mut bytes = [0; 16];

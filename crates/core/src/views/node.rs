@@ -6,6 +6,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
@@ -18,6 +19,7 @@ use crate::{
     feed::{Track, Trust},
     master::MasterKeys,
     ports::{ClientStore, Dialect, StoreError},
+    turns::{Company, Turns},
 };
 
 /// The bounds of the caches, in entries.
@@ -62,6 +64,7 @@ pub struct IssuerSlot {
     applying: RwLock<()>,
     slowest_hash_ms: AtomicU64,
     track: Track,
+    turns: Arc<Turns>,
 }
 
 impl IssuerSlot {
@@ -76,6 +79,7 @@ impl IssuerSlot {
             applying: RwLock::default(),
             slowest_hash_ms: AtomicU64::new(0),
             track: Track::default(),
+            turns: Turns::new(),
         }
     }
 
@@ -144,6 +148,7 @@ pub struct Node {
     /// What clients have under way and left of their rates, which no change of theirs resets.
     loads: Cache<ClientKey, Arc<Load>>,
     users: Cache<UserKey, Arc<UserView>>,
+    company: Company,
 }
 
 impl Node {
@@ -158,6 +163,14 @@ impl Node {
             clients: Cache::new(sizes.clients),
             loads: Cache::new(sizes.clients),
             users: Cache::new(sizes.users),
+            company: Company::default(),
+        }
+    }
+
+    /// Resolves when it is the turn of a request of an issuer that arrived at `now`: its crowds do not hold up those of others.
+    pub async fn turn(&self, slot: &IssuerSlot, now: Duration) {
+        if self.company.mixed(&slot.turns, now) {
+            slot.turns.wait().await;
         }
     }
 
