@@ -42,7 +42,7 @@ impl Before {
             (nodes.ask_once(0, "lean"), nodes.ask_once(0, "pomelo"), nodes.ask_once(0, "deyel"));
         let std = nodes.ask_once(0, "std");
         eventually("the node notes that the database is away", || readiness(&nodes.servers[0]) == "degraded");
-        // For a second what it knows still counts as fresh, and it tries to write: a revocation that failed makes it forget its client.
+        // For a second what it knows still counts as fresh, and it tries to write: a revocation that may be written makes it forget its client.
         let lag = || sum(&nodes.servers[0].metrics(), "ficha_changes_lag_seconds", &[]);
         eventually("what it knows is fresh no more", || lag() > 1.0);
         for _ in 0..2 {

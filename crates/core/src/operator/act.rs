@@ -104,7 +104,8 @@ impl Operator {
             Err(StoreError::Conflict(text)) => {
                 return self.moved_on((issuer, expect), text).await.map(|()| None);
             }
-            Err(error) => {
+            Err(error @ StoreError::Unreachable(_)) => return Err(error.into()),
+            Err(error @ StoreError::OutcomeUnknown(_)) => {
                 // It may have been written.
                 self.rules.node.apply(issuer, &changes);
                 return Err(error.into());

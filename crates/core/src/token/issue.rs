@@ -16,7 +16,7 @@ use crate::{
     client_auth::Who,
     feed::Trust,
     grants::{Authorization, Continues, Granted},
-    ports::{FamilyUse, TokenFacts, Trade},
+    ports::{FamilyUse, StoreError, TokenFacts, Trade},
     profile::{Refresh, RefreshForm, RefreshMode},
     records::Api,
     rules::Rules,
@@ -140,7 +140,7 @@ pub(crate) async fn issue(
 /// held of revocations.
 async fn trade(rules: &Rules, place: &Place, step: &FamilyUse, now: UnixSeconds) -> Result<Trade, Refusal> {
     let outcome = rules.tokens.trade_refresh(place.issuer.name(), step, now).await;
-    if matches!(outcome, Ok(Trade::Replayed) | Err(_)) {
+    if matches!(outcome, Ok(Trade::Replayed) | Err(StoreError::OutcomeUnknown(_))) {
         rules.node.apply(place.issuer.name(), &[Change::Revoked]);
     }
     let trade = outcome?;

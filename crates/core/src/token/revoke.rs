@@ -8,7 +8,7 @@ use crate::{
     Refusal,
     client_auth::AuthenticatedClient,
     operator::slots::{dialects, longest_lifetime},
-    ports::{FamilyUse, MarkSet, Revocation, TokenRevoked},
+    ports::{FamilyUse, MarkSet, Revocation, StoreError, TokenRevoked},
     records::{Mark, Marked},
     rules::Rules,
     views::{Change, Place},
@@ -59,8 +59,7 @@ pub async fn revoke_token(
             keep_until: ends.max(facts.expires_at).max(now + longest) + rules.limits.verifier_leeway,
         };
         let outcome = rules.tokens.revoke_family(issuer, &family, now).await;
-        // Without an outcome it may be written all the same: forgetting too much harms nobody.
-        rules.node.apply(issuer, &[Change::Revoked]);
+        apply(rules, issuer, &outcome, &[Change::Revoked]);
         rules.feed.settled(&place.slot, outcome?).await;
         return Ok(Revoked::Family(facts.family));
     }
@@ -85,7 +84,7 @@ async fn revoke(rules: &Rules, place: &Place, revocation: &Revocation, now: Unix
     let outcome = rules.tokens.revoke_token(issuer, revocation, now, bound).await;
     // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
     let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
-    rules.node.apply(issuer, &[holder, Change::Revoked]);
+    apply(rules, issuer, &outcome, &[holder, Change::Revoked]);
     let TokenRevoked { folded, change } = outcome?;
     if folded > 0 {
         metrics().revocations_folded.add((), folded);
@@ -122,8 +121,15 @@ pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Resu
     let now = rules.clock.now();
     let mark = Mark { whose, at: now + rules.limits.max_clock_skew };
     let outcome = rules.tokens.mark(issuer, &mark, now).await;
-    rules.node.apply(issuer, &[Change::of_mark(&mark)]);
+    apply(rules, issuer, &outcome, &[Change::of_mark(&mark)]);
     let MarkSet { at, change } = outcome?;
     rules.feed.settled(&rules.node.slot(issuer), change).await;
     Ok(at)
+}
+
+/// Lets this node forget what a step made out of date, or may have: without an outcome it may be written all the same.
+fn apply<T>(rules: &Rules, issuer: &IssuerName, outcome: &Result<T, StoreError>, changes: &[Change]) {
+    if StoreError::may_have_written(outcome) {
+        rules.node.apply(issuer, changes);
+    }
 }

@@ -57,6 +57,21 @@ async fn without_the_database_only_a_clients_own_fresh_tokens_go_on_and_only_for
 }
 
 #[tokio::test]
+async fn a_revocation_of_which_nothing_was_written_makes_the_node_forget_nobody() {
+    let nodes = Nodes::of(&rotating(), &["a"]).await;
+    let a = &nodes.0[0];
+    let before = a.ask(app("hunter2"), client_credentials()).await.unwrap();
+    let kept = before.refresh_token.unwrap();
+    nodes.look().await;
+    a.faults.set_down(true);
+    // What it knows is still fresh, so the node tries.
+    assert_eq!(a.revokes(&before.access_token.0).await.unwrap_err(), Refusal::Unavailable);
+    assert_eq!(a.revokes(kept.expose()).await.unwrap_err(), Refusal::Unavailable);
+    cut_off(&nodes, 0).await;
+    assert!(a.token().await.unwrap().issued.outage, "the client is still known");
+}
+
+#[tokio::test]
 async fn a_secret_that_was_wrong_without_the_database_is_no_failure_afterwards_and_guesses_have_a_bound() {
     let nodes = Nodes::of(&acme("standard"), &["a"]).await;
     let a = &nodes.0[0];
