@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use ficha_jose::SigningKey;
-use ficha_types::{Seconds, Username};
+use ficha_types::{IssuerName, Seconds, Username};
 
 use crate::{
-    feed::{Feed, Trust},
+    feed::Feed,
     guard::Guard,
     outage::Outage,
     passwords::Passwords,
@@ -19,7 +19,7 @@ use crate::{
     secret_use::SecretUses,
     signer::Signer,
     token::Introspected,
-    views::{Change, IssuerSlot, IssuerView, Node, Place},
+    views::{Change, Entered, IssuerSlot, Node, Place},
 };
 
 /// Time, chance, the store, and what a node keeps in memory.
@@ -31,7 +31,7 @@ pub struct Rules {
     /// Who there is, as the store has it.
     pub clients: Arc<dyn ClientStore>,
     /// Who there is, as this node holds it.
-    pub node: Node,
+    pub node: Arc<Node>,
     /// The steps of the protocol.
     pub tokens: Arc<dyn TokenStore>,
     /// The steps of administration.
@@ -95,9 +95,28 @@ impl Rules {
     ///
     /// # Errors
     /// [`StoreError`] when it can't be known.
-    pub async fn enter(&self, slot: &IssuerSlot) -> Result<Option<(Arc<IssuerView>, Trust)>, StoreError> {
+    pub async fn enter(&self, slot: &IssuerSlot) -> Result<Option<Entered>, StoreError> {
         let trust = self.feed.trust(&self.node, slot).await?;
-        Ok(self.node.issuer(slot).await?.map(|issuer| (issuer, trust)))
+        let epoch = slot.epoch();
+        Ok(self.node.issuer(slot).await?.map(|issuer| Entered { issuer, trust, epoch }))
+    }
+
+    /// Runs a step that writes, and lets this node forget what it made out of date, or may have: not where it is sure that
+    /// nothing was written, since what is remembered carries a node through an outage.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        (issuer, changes): (&IssuerName, Vec<Change>),
+        step: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (node, issuer) = (self.node.clone(), issuer.clone());
+        to_its_end(async move {
+            let outcome = step.await;
+            if !matches!(outcome, Err(StoreError::Unreachable(_) | StoreError::Conflict(_))) {
+                node.apply(&issuer, &changes);
+            }
+            outcome
+        })
+        .await
     }
 
     /// The user by the name that is typed: read anew at every login, which costs nothing beside the hash.
@@ -121,11 +140,17 @@ impl Rules {
             detail: "the imported hash was replaced at a login".into(),
         };
         let edit = Edit::UpgradePassword { name: user.name.clone(), from: user.password.clone(), to };
-        let issuer = place.issuer.name().clone();
-        self.operator
-            .commit(Commit { issuer, edits: vec![edit], expect: Expect::Any, audit: vec![audit], now })
-            .await?;
-        self.node.apply(place.issuer.name(), &[Change::User(user.sub.clone())]);
-        Ok(())
+        let (issuer, changes) = (place.issuer.name(), vec![Change::User(user.sub.clone())]);
+        let commit = Commit { issuer: issuer.clone(), edits: vec![edit], expect: Expect::Any, audit: vec![audit], now };
+        let operator = self.operator.clone();
+        self.write((issuer, changes), async move { operator.commit(commit).await }).await.map(drop)
     }
+}
+
+/// Brings a step to its end although whoever asked for it may have gone: what is committed must not stay unknown to this node.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    step: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let ended_early = |_| Err(StoreError::OutcomeUnknown("the step has ended early".to_owned()));
+    tokio::spawn(step).await.unwrap_or_else(ended_early)
 }

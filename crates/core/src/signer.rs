@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Signs compact JWS (RFC 7515 §7.1).
 pub struct Signer {
     pool: Pool<()>,
-    inline: AtomicUsize,
+    inline: AtomicBool,
     made: AtomicU64,
 }
 
@@ -33,7 +33,7 @@ impl Signer {
     #[must_use]
     pub fn new(threads: usize, bound: usize) -> Self {
         let pool = Pool::new("sign", Size { threads, bound, patience: PATIENCE });
-        Self { pool, inline: AtomicUsize::new(0), made: AtomicU64::new(0) }
+        Self { pool, inline: AtomicBool::new(false), made: AtomicU64::new(0) }
     }
 
     /// Signatures that wait.
@@ -69,14 +69,15 @@ impl Signer {
         if cheap {
             return signed(jws::compact_with(&header, claims.as_bytes(), key));
         }
-        if self.inline.fetch_add(1, Ordering::AcqRel) == 0 && self.waiting() == 0 && !busy {
+        if !busy
+            && self.waiting() == 0
+            && let Some(_place) = Inline::take(&self.inline)
+        {
             let token = jws::compact_with(&header, claims.as_bytes(), key);
             // Others that came meanwhile must get their turn before this worker takes the next one.
             tokio::task::yield_now().await;
-            self.inline.fetch_sub(1, Ordering::AcqRel);
             return signed(token);
         }
-        self.inline.fetch_sub(1, Ordering::AcqRel);
         let (key, queued) = (key.clone(), Instant::now());
         let work = move |(): &mut ()| {
             metrics().signing_wait.took((), queued.elapsed());
@@ -89,9 +90,42 @@ impl Signer {
     }
 }
 
+/// The place of the one signature that is made where it is asked for; given back also by who leaves.
+struct Inline<'a>(&'a AtomicBool);
+
+impl<'a> Inline<'a> {
+    fn take(taken: &'a AtomicBool) -> Option<Self> {
+        (!taken.swap(true, Ordering::AcqRel)).then(|| Self(taken))
+    }
+}
+
+impl Drop for Inline<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 fn signed(token: Result<String, KeyError>) -> Result<String, Refusal> {
     token.map_err(|error| {
         tracing::error!(%error, "a token could not be signed");
         Refusal::Unavailable
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_leaves_while_a_signature_is_made_takes_no_place_with_them() {
+        let key = Arc::new(SigningKey::generate(Algorithm::Rs256, 2048).unwrap().0);
+        let signer = Signer::new(1, 16);
+        let mut leaves = Box::pin(signer.sign(&key, "e30".into(), "{}".to_owned(), false));
+        assert!(poll!(&mut leaves).is_pending(), "others get their turn first");
+        assert!(Inline::take(&signer.inline).is_none());
+        drop(leaves);
+        assert!(Inline::take(&signer.inline).is_some());
+    }
 }

@@ -61,10 +61,10 @@ impl OwnIssuer {
             return Err(Rejection::IntrospectionUnavailable);
         };
         let entered = self.rules.enter(&slot).await.map_err(unavailable)?;
-        let entered = entered.filter(|(view, _)| *view.iss == *self.issuer);
-        let (issuer, trust) = entered.ok_or(Rejection::IntrospectionUnavailable)?;
-        let dialect = self.rules.dialects.dialect(&issuer.issuer.dialect).ok_or(Rejection::IntrospectionUnavailable)?;
-        Ok(Place { issuer, slot, dialect, trust })
+        let entered = entered.filter(|entered| *entered.issuer.iss == *self.issuer);
+        let entered = entered.ok_or(Rejection::IntrospectionUnavailable)?;
+        let dialect = self.rules.dialects.dialect(&entered.issuer.issuer.dialect);
+        Ok(entered.at(slot, dialect.ok_or(Rejection::IntrospectionUnavailable)?))
     }
 
     async fn slot(&self) -> Result<Option<Arc<IssuerSlot>>, Rejection> {

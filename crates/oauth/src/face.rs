@@ -187,7 +187,7 @@ impl Inner {
             Err(BodyError::TooLarge(limit)) => return refuse(Refusal::TooLarge(limit)),
             Err(BodyError::TimedOut | BodyError::Broken) => return refuse(Malformed::BodyBroken.into()),
         };
-        let (issuer, trust) = match self.rules.enter(&site.slot).await {
+        let entered = match self.rules.enter(&site.slot).await {
             Ok(Some(entered)) => entered,
             Ok(None) => return refuse(Refusal::NotFound),
             Err(error) => {
@@ -195,7 +195,7 @@ impl Inner {
                 return refuse(Refusal::Unavailable);
             }
         };
-        let place = Place { issuer, slot: site.slot.clone(), dialect: site.dialect.clone(), trust };
+        let place = entered.at(site.slot.clone(), site.dialect.clone());
         let call = Call {
             rules: &self.rules,
             place: &place,

@@ -189,7 +189,7 @@ where
         clock,
         chance: Arc::new(SystemEntropy),
         clients: store.clone(),
-        node: Node::new(store.clone(), masters.clone(), sizes.caches),
+        node: Arc::new(Node::new(store.clone(), masters.clone(), sizes.caches)),
         tokens: store.clone(),
         operator: store.clone(),
         upkeep: store.clone(),

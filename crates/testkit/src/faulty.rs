@@ -36,6 +36,7 @@ pub struct Faulty {
     cut: Mutex<Option<Cut>>,
     ahead: AtomicI64,
     asked_for_confirmations: AtomicUsize,
+    writes: AtomicUsize,
 }
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -50,6 +51,7 @@ impl Faulty {
             cut: Mutex::default(),
             ahead: AtomicI64::new(0),
             asked_for_confirmations: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
         }
     }
 
@@ -74,6 +76,12 @@ impl Faulty {
         self.asked_for_confirmations.load(Ordering::SeqCst)
     }
 
+    /// How many writes were begun.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
     fn up(&self) -> Result<(), StoreError> {
         if self.down.load(Ordering::SeqCst) { Err(StoreError::Unreachable("no connection".into())) } else { Ok(()) }
     }
@@ -90,6 +98,7 @@ impl Faulty {
     fn write<'a, T: 'a>(&'a self, step: Answer<'a, T>) -> Answer<'a, T> {
         Box::pin(async move {
             self.up()?;
+            self.writes.fetch_add(1, Ordering::SeqCst);
             let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).take();
             let lost = || StoreError::OutcomeUnknown("the connection was lost at commit".into());
             match cut {

@@ -99,22 +99,21 @@ impl Operator {
         };
         let audit = act.audit.iter().map(entry).collect();
         let commit = Commit { issuer: issuer.clone(), edits: act.edits, expect, audit, now };
-        let number = match self.rules.operator.commit(commit).await {
+        let (operator, actor, of) = (self.rules.operator.clone(), actor.clone(), issuer.clone());
+        let step = async move {
+            let number = operator.commit(commit).await?;
+            for said in &act.audit {
+                tracing::info!(actor = actor.as_str(), issuer = %of, action = said.action, subject = said.subject, "administration");
+            }
+            Ok(number)
+        };
+        let number = match self.rules.write((issuer, changes), step).await {
             Ok(number) => number,
             Err(StoreError::Conflict(text)) => {
                 return self.moved_on((issuer, expect), text).await.map(|()| None);
             }
-            Err(error @ StoreError::Unreachable(_)) => return Err(error.into()),
-            Err(error @ StoreError::OutcomeUnknown(_)) => {
-                // It may have been written.
-                self.rules.node.apply(issuer, &changes);
-                return Err(error.into());
-            }
+            Err(error @ (StoreError::Unreachable(_) | StoreError::OutcomeUnknown(_))) => return Err(error.into()),
         };
-        self.rules.node.apply(issuer, &changes);
-        for said in &act.audit {
-            tracing::info!(actor = actor.as_str(), %issuer, action = said.action, subject = said.subject, "administration");
-        }
         Ok(Some(self.rules.feed.settled(&self.rules.node.slot(issuer), number).await))
     }
 

@@ -227,9 +227,9 @@ impl Operator {
 
     /// The issuer in each of its dialects.
     async fn places(&self, slot: &Arc<IssuerSlot>) -> Result<Vec<Place>, OperatorError> {
-        let Some((issuer, trust)) = self.rules.enter(slot).await? else { return Ok(Vec::new()) };
-        let place = |dialect| Place { issuer: issuer.clone(), slot: slot.clone(), dialect, trust };
-        Ok(dialects(&self.rules, &issuer.issuer).into_iter().map(place).collect())
+        let Some(entered) = self.rules.enter(slot).await? else { return Ok(Vec::new()) };
+        let dialects = dialects(&self.rules, &entered.issuer.issuer);
+        Ok(dialects.into_iter().map(|dialect| entered.clone().at(slot.clone(), dialect)).collect())
     }
 
     async fn against(&self, place: &Place, token: &str) -> Result<Option<Read>, OperatorError> {

@@ -14,11 +14,3 @@ pub enum StoreError {
     #[error("{0}")]
     Conflict(String),
 }
-
-impl StoreError {
-    /// Whether a step with this `outcome` may have changed what others remember: not if it is sure that nothing was written. Then
-    /// nothing has to be forgotten either, and what is remembered carries a node through an outage.
-    pub fn may_have_written<T>(outcome: &Result<T, Self>) -> bool {
-        !matches!(outcome, Err(Self::Unreachable(_) | Self::Conflict(_)))
-    }
-}

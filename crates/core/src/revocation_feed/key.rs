@@ -46,10 +46,11 @@ pub(super) async fn read_with_key(rules: &Rules, name: &IssuerName) -> Result<Op
             detail: "a key for the revocation feed, which the issuer had none for".into(),
         };
         let (edits, expect) = (vec![Edit::PutSealing(key)], Expect::At(rows.configured));
-        match rules.operator.commit(Commit { issuer: name.clone(), edits, expect, audit: vec![audit], now }).await {
-            Ok(_) => rules.node.apply(name, &[Change::Issuer]),
+        let commit = Commit { issuer: name.clone(), edits, expect, audit: vec![audit], now };
+        let operator = rules.operator.clone();
+        match rules.write((name, vec![Change::Issuer]), async move { operator.commit(commit).await }).await {
             // Somebody else altered the issuer, or made the key.
-            Err(StoreError::Conflict(_)) => {}
+            Ok(_) | Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error),
         }
     }

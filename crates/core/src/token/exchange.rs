@@ -30,7 +30,6 @@ pub async fn exchange(
     if !matches!(request.grant, GrantRequest::ClientCredentials { .. }) {
         place.trust.confirmed()?;
     }
-    let epoch = place.slot.epoch();
     let who = match &request.grant {
         GrantRequest::RefreshToken { .. } => identify(rules, place, caller, request.who).await?,
         GrantRequest::ClientCredentials { .. } | GrantRequest::Password { .. } => {
@@ -71,7 +70,7 @@ pub async fn exchange(
     if matches!(place.trust, Trust::Confirmed(_)) && !rules.feed.holds(place.trust) {
         still_so(rules, place, &answer).await?;
     }
-    if place.slot.epoch() != epoch {
+    if place.slot.epoch() != place.epoch {
         unchanged(rules, place, (&client, user.as_deref())).await?;
     }
     drop(under_way);

@@ -116,22 +116,20 @@ pub async fn introspect(
 /// [`Refusal::Unavailable`] when it can't be known.
 pub async fn look(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<Introspection, Refusal> {
     place.trust.confirmed()?;
-    let epoch = place.slot.epoch();
     let found = looked(rules, place, api, token).await?;
     if rules.feed.holds(place.trust) {
         return Ok(found);
     }
     // It took long, as on a node that stood still: what was found may be out of date.
     rules.feed.trust(&rules.node, &place.slot).await?.confirmed()?;
-    if place.slot.epoch() == epoch { Ok(found) } else { Err(Refusal::Busy("changed meanwhile")) }
+    if place.slot.epoch() == place.epoch { Ok(found) } else { Err(Refusal::Busy("changed meanwhile")) }
 }
 
 async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<Introspection, Refusal> {
     let now = rules.clock.now();
     let key = (place.issuer.name().clone(), sha256(token.as_bytes()));
-    let epoch = place.slot.epoch();
     if let Some(seen) = rules.introspected.good.get(&key)
-        && seen.epoch == epoch
+        && seen.epoch == place.slot.epoch()
     {
         metrics().cache_hits.count(Held::Introspections);
         let good = seen.api == api.name && seen.token.exp > now;
@@ -160,7 +158,8 @@ async fn looked(rules: &Rules, place: &Place, api: &Api, token: &str) -> Result<
         username,
         written: OnceLock::new(),
     });
-    rules.introspected.good.insert(key, Seen { epoch, api: api.name.clone(), token: token.clone() });
+    // By what the issuer was when the request began: what has changed since may have ended this token.
+    rules.introspected.good.insert(key, Seen { epoch: place.epoch, api: api.name.clone(), token: token.clone() });
     Ok(Introspection::Active(token))
 }
 

@@ -19,7 +19,7 @@ use crate::{
     ports::{FamilyUse, StoreError, TokenFacts, Trade},
     profile::{Refresh, RefreshForm, RefreshMode},
     records::Api,
-    rules::Rules,
+    rules::{Rules, to_its_end},
     views::{Change, ClientView, LoadedKey, Place, UserView},
 };
 
@@ -107,7 +107,7 @@ pub(crate) async fn issue(
         }
         Continues::Rotating { spent, spend } => {
             let step = spend.family_use(&spent, (now, signed.expires_at), rules.limits.verifier_leeway);
-            let used_at = match trade(rules, place, &step, now).await? {
+            let used_at = match trade(rules, place, step, now).await? {
                 Trade::Done => {
                     metrics().refresh.count(Refreshed::Rotated);
                     now
@@ -138,13 +138,18 @@ pub(crate) async fn issue(
 
 /// Spends the refresh token. A replay revokes its family, and without an outcome it may have: then this node forgets what it
 /// held of revocations.
-async fn trade(rules: &Rules, place: &Place, step: &FamilyUse, now: UnixSeconds) -> Result<Trade, Refusal> {
-    let outcome = rules.tokens.trade_refresh(place.issuer.name(), step, now).await;
-    if matches!(outcome, Ok(Trade::Replayed) | Err(StoreError::OutcomeUnknown(_))) {
-        rules.node.apply(place.issuer.name(), &[Change::Revoked]);
-    }
-    let trade = outcome?;
-    if step.only_repeat && trade == Trade::Unknown { Err(Refusal::RefreshExpired) } else { Ok(trade) }
+async fn trade(rules: &Rules, place: &Place, step: FamilyUse, now: UnixSeconds) -> Result<Trade, Refusal> {
+    let (tokens, node, issuer) = (rules.tokens.clone(), rules.node.clone(), place.issuer.name().clone());
+    let only_repeat = step.only_repeat;
+    let trade = to_its_end(async move {
+        let outcome = tokens.trade_refresh(&issuer, &step, now).await;
+        if matches!(outcome, Ok(Trade::Replayed) | Err(StoreError::OutcomeUnknown(_))) {
+            node.apply(&issuer, &[Change::Revoked]);
+        }
+        outcome
+    })
+    .await?;
+    if only_repeat && trade == Trade::Unknown { Err(Refusal::RefreshExpired) } else { Ok(trade) }
 }
 
 /// Signs a new access token.

@@ -8,7 +8,7 @@ use crate::{
     Refusal,
     client_auth::AuthenticatedClient,
     operator::slots::{dialects, longest_lifetime},
-    ports::{FamilyUse, MarkSet, Revocation, StoreError, TokenRevoked},
+    ports::{FamilyUse, MarkSet, Revocation, TokenRevoked},
     records::{Mark, Marked},
     rules::Rules,
     views::{Change, Place},
@@ -58,9 +58,10 @@ pub async fn revoke_token(
             only_repeat: false,
             keep_until: ends.max(facts.expires_at).max(now + longest) + rules.limits.verifier_leeway,
         };
-        let outcome = rules.tokens.revoke_family(issuer, &family, now).await;
-        apply(rules, issuer, &outcome, &[Change::Revoked]);
-        rules.feed.settled(&place.slot, outcome?).await;
+        let (tokens, whose) = (rules.tokens.clone(), issuer.clone());
+        let step = async move { tokens.revoke_family(&whose, &family, now).await };
+        let change = rules.write((issuer, vec![Change::Revoked]), step).await?;
+        rules.feed.settled(&place.slot, change).await;
         return Ok(Revoked::Family(facts.family));
     }
     let Some(read) = read_access_token(place, &*rules.dialects, token) else { return Ok(Revoked::Nothing) };
@@ -74,21 +75,22 @@ pub async fn revoke_token(
         issued_at: read.facts.issued_at,
         until: read.facts.expires_at + rules.limits.verifier_leeway,
     };
-    revoke(rules, place, &revocation, now).await?;
+    revoke(rules, place, revocation, now).await?;
     Ok(Revoked::Token(read.facts.id))
 }
 
 /// Writes a revocation, lets this node know, and waits for the others.
-async fn revoke(rules: &Rules, place: &Place, revocation: &Revocation, now: UnixSeconds) -> Result<(), Refusal> {
+async fn revoke(rules: &Rules, place: &Place, revocation: Revocation, now: UnixSeconds) -> Result<(), Refusal> {
     let (issuer, bound) = (place.issuer.name(), place.issuer.issuer.max_revocations_per_client);
-    let outcome = rules.tokens.revoke_token(issuer, revocation, now, bound).await;
     // It may be a live token. Whose is not known always: then every live token in memory is looked up again.
-    let holder = revocation.client.clone().map_or(Change::Issuer, Change::Client);
-    apply(rules, issuer, &outcome, &[holder, Change::Revoked]);
-    let TokenRevoked { folded, change } = outcome?;
+    let client = revocation.client.clone();
+    let holder = client.clone().map_or(Change::Issuer, Change::Client);
+    let (tokens, whose) = (rules.tokens.clone(), issuer.clone());
+    let step = async move { tokens.revoke_token(&whose, &revocation, now, bound).await };
+    let TokenRevoked { folded, change } = rules.write((issuer, vec![holder, Change::Revoked]), step).await?;
     if folded > 0 {
         metrics().revocations_folded.add((), folded);
-        tracing::warn!(%issuer, client = revocation.client.as_ref().map(tracing::field::display), folded,
+        tracing::warn!(%issuer, client = client.as_ref().map(tracing::field::display), folded,
             "the oldest revocations of a client became a not-before mark: it has more standing ones than max_revocations_per_client");
     }
     rules.feed.settled(&place.slot, change).await;
@@ -120,16 +122,10 @@ pub async fn revoke_at_api(
 pub async fn set_mark(rules: &Rules, issuer: &IssuerName, whose: Marked) -> Result<UnixSeconds, Refusal> {
     let now = rules.clock.now();
     let mark = Mark { whose, at: now + rules.limits.max_clock_skew };
-    let outcome = rules.tokens.mark(issuer, &mark, now).await;
-    apply(rules, issuer, &outcome, &[Change::of_mark(&mark)]);
-    let MarkSet { at, change } = outcome?;
+    let changes = vec![Change::of_mark(&mark)];
+    let (tokens, of) = (rules.tokens.clone(), issuer.clone());
+    let step = async move { tokens.mark(&of, &mark, now).await };
+    let MarkSet { at, change } = rules.write((issuer, changes), step).await?;
     rules.feed.settled(&rules.node.slot(issuer), change).await;
     Ok(at)
-}
-
-/// Lets this node forget what a step made out of date, or may have: without an outcome it may be written all the same.
-fn apply<T>(rules: &Rules, issuer: &IssuerName, outcome: &Result<T, StoreError>, changes: &[Change]) {
-    if StoreError::may_have_written(outcome) {
-        rules.node.apply(issuer, changes);
-    }
 }

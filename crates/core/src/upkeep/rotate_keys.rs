@@ -27,9 +27,8 @@ pub async fn rotate_due(rules: &Rules, issuer: &IssuerName) -> Result<usize, Sto
     let edits: Vec<_> = steps.into_iter().map(|step| step.edit).collect();
     let done = edits.len();
     let commit = Commit { issuer: issuer.clone(), edits, expect: Expect::At(rows.configured), audit, now };
-    let outcome = rules.operator.commit(commit).await;
-    rules.node.apply(issuer, &[Change::Issuer]);
-    match outcome {
+    let operator = rules.operator.clone();
+    match rules.write((issuer, vec![Change::Issuer]), async move { operator.commit(commit).await }).await {
         Ok(_) => Ok(done),
         Err(StoreError::Conflict(_)) => Ok(0),
         Err(error) => Err(error),

@@ -14,5 +14,5 @@ pub use feed_key::FeedKey;
 pub use issuer::{IssuerView, ViewError};
 pub(crate) use issuer::{open_signing_key, seal_signing_key, secret_digest};
 pub use keys::{KeyRing, LoadedKey};
-pub use node::{CacheSizes, Change, IssuerSlot, Node, Place};
+pub use node::{CacheSizes, Change, Entered, IssuerSlot, Node, Place};
 pub(crate) use secrets::SecretMemory;

@@ -133,6 +133,28 @@ pub struct Place {
     pub dialect: Arc<dyn Dialect>,
     /// How far what is remembered may be trusted.
     pub trust: Trust,
+    /// What [`IssuerSlot::epoch`] was before `issuer` was looked at: at another value `issuer` may be out of date.
+    pub epoch: u64,
+}
+
+/// An issuer as a request finds it that begins now.
+#[derive(Clone)]
+pub struct Entered {
+    /// The issuer as of now.
+    pub issuer: Arc<IssuerView>,
+    /// How far what is remembered may be trusted.
+    pub trust: Trust,
+    /// What [`IssuerSlot::epoch`] was before.
+    pub epoch: u64,
+}
+
+impl Entered {
+    /// Where a request arrived that speaks `dialect`.
+    #[must_use]
+    pub fn at(self, slot: Arc<IssuerSlot>, dialect: Arc<dyn Dialect>) -> Place {
+        let Self { issuer, trust, epoch } = self;
+        Place { issuer, slot, dialect, trust, epoch }
+    }
 }
 
 type ClientKey = (IssuerName, ClientId);

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod changes;
+mod gone;
 mod guarding;
 mod live;
 mod nodes;
@@ -90,7 +91,7 @@ impl Bench {
             clock: clock.clone(),
             chance: Arc::new(TestEntropy::seeded(seed)),
             clients: faults.clone(),
-            node: Node::new(faults.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
+            node: Arc::new(Node::new(faults.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 })),
             tokens: faults.clone(),
             operator: faults.clone(),
             upkeep: faults.clone(),
@@ -129,9 +130,9 @@ impl Bench {
     /// The issuer `acme` as a request finds it.
     async fn place(&self) -> Place {
         let slot = self.rules().node.slot(&issuer());
-        let (issuer, trust) = self.rules().enter(&slot).await.unwrap().unwrap();
-        let dialect = self.rules().dialects.dialect(&issuer.issuer.dialect).unwrap();
-        Place { issuer, slot, dialect, trust }
+        let entered = self.rules().enter(&slot).await.unwrap().unwrap();
+        let dialect = self.rules().dialects.dialect(&entered.issuer.issuer.dialect).unwrap();
+        entered.at(slot, dialect)
     }
 
     /// A caller whose request came this moment.

@@ -46,7 +46,7 @@ impl Bench {
             clock: clock.clone(),
             chance: Arc::new(TestEntropy::seeded(1)),
             clients: store.clone(),
-            node: Node::new(store.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 }),
+            node: Arc::new(Node::new(store.clone(), masters.clone(), CacheSizes { clients: 100, users: 100 })),
             tokens: store.clone(),
             operator: store.clone(),
             upkeep: store.clone(),
@@ -94,9 +94,9 @@ impl Bench {
     /// The issuer `acme` as a request finds it.
     async fn place(&self) -> Place {
         let slot = self.rules().node.slot(&issuer());
-        let (issuer, trust) = self.rules().enter(&slot).await.unwrap().unwrap();
-        let dialect = self.rules().dialects.dialect(&issuer.issuer.dialect).unwrap();
-        Place { issuer, slot, dialect, trust }
+        let entered = self.rules().enter(&slot).await.unwrap().unwrap();
+        let dialect = self.rules().dialects.dialect(&entered.issuer.issuer.dialect).unwrap();
+        entered.at(slot, dialect)
     }
 
     /// A token for `app` by its secret.
