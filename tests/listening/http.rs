@@ -25,6 +25,23 @@ async fn http_2_and_1_1_answer_alike() {
     ficha_tests::secrets::note("an access token", token["access_token"].as_str().unwrap());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_2_head_is_answered_without_the_body() {
+    let site = site();
+    let client = client(&site.server);
+    for (path, status) in [("/.well-known/jwks.json", 200), ("/oauth/token", 405), ("/nowhere", 404)] {
+        let url = format!("https://localhost:8443/a{path}");
+        let answer = client.head(&url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (status, Version::HTTP_2), "{path}");
+        let length: usize = answer.headers()["content-length"].to_str().unwrap().parse().unwrap();
+        let body = answer.bytes().await.unwrap_or_else(|e| panic!("{path}: {e:?}"));
+        assert!(body.is_empty() && length > 0, "{path}");
+        if path != "/oauth/token" {
+            assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), length, "{path}");
+        }
+    }
+}
+
 #[test]
 fn a_connection_serves_request_after_request() {
     let site = site();

@@ -16,9 +16,9 @@ use std::{
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use ficha_telemetry::metrics::{EndedConnection, metrics};
-use http::{HeaderValue, Request, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::{
-    body::{Frame, Incoming, SizeHint},
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -128,7 +128,7 @@ fn answer<A: Answering>(
     (traffic, site): (&Arc<Traffic>, &Arc<Site>),
 ) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + Send + use<A> {
     let at = Instant::now();
-    let version = request.version();
+    let (version, head) = (request.version(), request.method() == Method::HEAD);
     let number = traffic.begin(at, version);
     let open = Open(Arc::clone(traffic));
     let Ends { peer, local, tls, sni } = ends;
@@ -141,8 +141,21 @@ fn answer<A: Answering>(
         if last && version <= Version::HTTP_11 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // RFC 9110 §9.3.2. In HTTP/1 hyper sees to it.
+        if head && version >= Version::HTTP_2 {
+            response = without_body(response);
+        }
         Ok(response.map(|body| Tracked { body, open }))
     }
+}
+
+/// The same headers, the length of the body among them, and no body.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = HttpBody::size_hint(&body).exact() {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 fn too_slow() -> Response {

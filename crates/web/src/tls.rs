@@ -162,14 +162,14 @@ impl CertStore {
         self.current.load().info.clone()
     }
 
-    /// TLS 1.2 and 1.3 with these certificates, whichever are in use at the time, for HTTP/2 and 1.1.
+    /// TLS 1.2 and 1.3 with these certificates, whichever are in use at the time, for HTTP/2, 1.1 and 1.0.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<Arc<ServerConfig>, rustls::Error> {
         let resolver: Arc<Self> = Arc::clone(self);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         config.send_tls13_tickets = 1;
         Ok(Arc::new(config))
