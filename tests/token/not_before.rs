@@ -92,6 +92,24 @@ fn one_token_ends_by_its_jti() {
 }
 
 #[test]
+fn a_refresh_token_ends_by_its_jti_with_the_tokens_beside_it() {
+    let world = world();
+    let (lean, deyel) = (world.client("lean", LEAN), world.client("deyel", DEYEL));
+    let (name, password) = world.user("deyel", CASES);
+    let (sealed, jwt) = (lean.token(&[]).expect(200), deyel.login((&name, &password)).expect(200));
+    let jti = |token: &str| claims(token)["jti"].as_str().unwrap().to_owned();
+    let (of_lean, of_deyel) = (jti(&sealed.access_token())[..22].to_owned(), jti(&jwt.refresh_token()));
+    for (client, api, answer, jti) in
+        [(&lean, ("lean", "core"), sealed, of_lean), (&deyel, ("deyel", "rest"), jwt, of_deyel)]
+    {
+        assert!(world.is_active(api, &answer.access_token()));
+        revoke(&world, &["--jti", &jti, "--issuer", api.0]);
+        assert!(!world.is_active(api, &answer.access_token()), "{api:?}");
+        assert!([400, 401].contains(&client.refresh(&answer.refresh_token()).status), "{api:?}");
+    }
+}
+
+#[test]
 fn a_live_token_that_was_revoked_by_its_jti_is_not_handed_out_again() {
     let world = world();
     let client = world.client("pomelo", POMELO);

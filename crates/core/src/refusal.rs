@@ -388,7 +388,8 @@ impl From<Malformed> for Refusal {
 }
 
 impl From<crate::ports::StoreError> for Refusal {
-    fn from(_: crate::ports::StoreError) -> Self {
+    fn from(error: crate::ports::StoreError) -> Self {
+        tracing::warn!(%error, "a request can't be answered because of the store");
         Self::Unavailable
     }
 }

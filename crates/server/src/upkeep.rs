@@ -87,6 +87,7 @@ async fn check_store(rules: &Rules, ready: &Ready) {
         return;
     }
     let before = ready.get();
+    let was_away = rules.outage.lasts(|| rules.clock.monotonic()).is_some();
     let beat = rules.feed.beat(&rules.node).await;
     rules.outage.note(beat.is_ok(), rules.clock.monotonic());
     if let Err(error) = &beat
@@ -95,10 +96,16 @@ async fn check_store(rules: &Rules, ready: &Ready) {
         tracing::error!(%error, "the store takes no writes: only what needs none goes on");
     }
     let now = readiness(rules, beat.is_ok());
-    if now == Readiness::Unready && before != now && rules.feed.clock_is_off() {
-        tracing::error!(off = ?rules.feed.clock_off(), "the clock of this node is too far from the database's: it issues nothing");
+    if now == Readiness::Unready && before != now {
+        if rules.feed.clock_is_off() {
+            tracing::error!(off = ?rules.feed.clock_off(), "the clock of this node is too far from the database's: it issues nothing");
+        } else if before == Readiness::Degraded {
+            tracing::error!(
+                "the store has taken no writes for longer than any issuer's outage_grace: nothing is issued"
+            );
+        }
     }
-    if before == Readiness::Degraded && now == Readiness::Ready {
+    if (was_away || before == Readiness::Degraded) && now == Readiness::Ready {
         tracing::info!("the store takes writes again");
     }
     // Going down meanwhile counts for more.
@@ -108,17 +115,27 @@ async fn check_store(rules: &Rules, ready: &Ready) {
 /// What can be served right now.
 fn readiness(rules: &Rules, writes: bool) -> Readiness {
     let feed = &rules.feed;
-    let grace = Duration::from_secs(u64::try_from(rules.node.longest_grace().0).unwrap_or(0));
+    let grace = rules.node.longest_grace().map(|grace| Duration::from_secs(u64::try_from(grace.0).unwrap_or(0)));
     if feed.is_alone() {
-        return if writes { Readiness::Ready } else { Readiness::Degraded };
+        return alone(rules.outage.lasts(|| rules.clock.monotonic()), grace);
     }
     match feed.lag() {
         // It has never seen the feed, nothing goes on without the store any more, or it would date what it issues wrong.
         None => Readiness::Unready,
-        Some(lag) if feed.is_away() && lag >= grace => Readiness::Unready,
+        Some(lag) if feed.is_away() && lag >= grace.unwrap_or_default() => Readiness::Unready,
         Some(_) if feed.clock_is_off() => Readiness::Unready,
         Some(_) if writes && !feed.is_away() => Readiness::Ready,
         Some(_) => Readiness::Degraded,
+    }
+}
+
+/// The same with a store of its own, which has taken no writes for as long as `away`.
+fn alone(away: Option<Duration>, grace: Option<Duration>) -> Readiness {
+    match (away, grace) {
+        (None, _) => Readiness::Ready,
+        (Some(away), Some(grace)) if away >= grace => Readiness::Unready,
+        // Whichever issuer is asked for first can still be read.
+        (Some(_), _) => Readiness::Degraded,
     }
 }
 
@@ -214,4 +231,18 @@ fn gauges(rules: &Rules, face: &Face) {
     metrics().cache_entries.set_count(Cache::Introspections, rules.introspected.remembered());
     metrics().signing_queue.set_count((), rules.signer.waiting());
     metrics().hashing_queue.set_count((), rules.passwords.waiting());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_alone_is_ready_as_long_as_something_can_be_issued() {
+        let s = |s| Some(Duration::from_secs(s));
+        assert_eq!(alone(None, s(0)), Readiness::Ready);
+        assert_eq!(alone(s(299), s(300)), Readiness::Degraded);
+        assert_eq!(alone(s(300), s(300)), Readiness::Unready);
+        assert_eq!(alone(s(300), None), Readiness::Degraded, "none was asked for yet");
+    }
 }

@@ -149,6 +149,7 @@ fn change(edit: &Edit) -> Option<Change> {
         Edit::PutClient(client) => Some(Change::Client(client.id.clone())),
         Edit::RemoveClient(id) => Some(Change::Client(id.clone())),
         Edit::PutUser(user) => Some(Change::User(user.sub.clone())),
+        Edit::EndFamily { .. } => Some(Change::Revoked),
         Edit::RemoveUser(_) | Edit::UpgradePassword { .. } => None,
         Edit::PutMark(mark) => Some(Change::of_mark(mark)),
     }

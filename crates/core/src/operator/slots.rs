@@ -72,11 +72,15 @@ pub(crate) fn slots(apis: &[Api], dialects: &[Arc<dyn Dialect>]) -> Vec<Slot> {
 /// The longest that a token lives which `row` signed.
 pub(crate) fn longest_life(row: &KeyRow, apis: &[Api], dialects: &[Arc<dyn Dialect>]) -> Seconds {
     if row.is_for_refresh() {
-        let lives = dialects.iter().filter_map(|d| d.profile().refresh.as_ref());
-        return lives.map(|r| r.lifetime.max(r.family_lifetime)).max().unwrap_or(Seconds::days(30));
+        return family_lifetime(dialects).unwrap_or(Seconds::days(30));
     }
     let own = apis.iter().filter(|api| row.api.as_ref().is_none_or(|name| *name == api.name));
     longest_lifetime(own, dialects)
+}
+
+/// The longest that a family of refresh tokens lives; nothing where there are none.
+pub(crate) fn family_lifetime(dialects: &[Arc<dyn Dialect>]) -> Option<Seconds> {
+    dialects.iter().filter_map(|d| d.profile().refresh.as_ref()).map(|r| r.lifetime.max(r.family_lifetime)).max()
 }
 
 /// How long a token lives that the issuer's own dialect gives for an API that does not say.

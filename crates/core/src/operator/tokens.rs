@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     Actor, Operator, OperatorError,
     act::{Act, Said, find_api},
-    slots::{dialects, longest_lifetime},
+    slots::{dialects, family_lifetime, longest_lifetime},
 };
 use crate::{
     ports::{Edit, Expect, Page, Revocation, Standing},
@@ -144,11 +144,17 @@ impl Operator {
             find_api(&rows, api)?;
         }
         let now = self.rules.clock.now();
-        let longest = longest_lifetime(&rows.apis, &dialects(&self.rules, &rows.issuer));
-        let until = now + longest + self.rules.limits.verifier_leeway;
+        let dialects = dialects(&self.rules, &rows.issuer);
+        let leeway = self.rules.limits.verifier_leeway;
+        let until = now + longest_lifetime(&rows.apis, &dialects) + leeway;
         let revocation = Revocation { id: jti.clone(), client: None, api: api.clone(), issued_at: now, until };
         let detail = api.as_ref().map_or_else(|| "at every API".to_owned(), |api| format!("at {api}"));
-        let act = Act { edits: vec![Edit::Revoke(revocation)], audit: vec![Said::new("token.revoke", jti, detail)] };
+        let mut edits = vec![Edit::Revoke(revocation)];
+        // It may be a refresh token's: that is called as its family.
+        if let (Ok(family), Some(life)) = (jti.as_str().parse(), family_lifetime(&dialects)) {
+            edits.push(Edit::EndFamily { family, keep_until: until.max(now + life + leeway) });
+        }
+        let act = Act { edits, audit: vec![Said::new("token.revoke", jti, detail)] };
         let done = self.commit_known(actor, (issuer, Expect::Any), act).await?;
         Ok(Ended { until, unconfirmed: done.ok_or(OperatorError::Contended)? })
     }

@@ -1,6 +1,6 @@
 //! The steps of administration.
 
-use ficha_types::{ApiName, ClientId, IssuerName, Kid, UnixSeconds, Username};
+use ficha_types::{ApiName, ClientId, FamilyId, IssuerName, Kid, UnixSeconds, Username};
 
 use super::{BoxFuture, Revocation, StoreError};
 use crate::records::{Api, AuditEntry, Client, Issuer, KeyRow, Mark, PasswordHash, SealedKey, User};
@@ -39,6 +39,13 @@ pub enum Edit {
     PutSealing(SealedKey),
     /// Revokes a token of which only the id is known, as [`super::TokenStore::revoke_token`] does, and folds nothing.
     Revoke(Revocation),
+    /// Revokes a family of refresh tokens of which only the id is known, if there is one.
+    EndFamily {
+        /// Its id.
+        family: FamilyId,
+        /// When the last of its tokens has expired at the latest.
+        keep_until: UnixSeconds,
+    },
     /// Sets a not-before mark, as [`super::TokenStore::mark`] does.
     PutMark(Mark),
 }

@@ -304,12 +304,12 @@ impl Node {
         self.declared.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The longest that any issuer of which something is remembered lets its tokens go on without the store.
+    /// The longest that any issuer that is remembered lets its tokens go on without the store; nothing where none is.
     #[must_use]
-    pub fn longest_grace(&self) -> ficha_types::Seconds {
+    pub fn longest_grace(&self) -> Option<ficha_types::Seconds> {
         let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
         let views = slots.values().filter_map(|slot| slot.view.load_full());
-        views.map(|view| view.issuer.outage_grace).max().unwrap_or_default()
+        views.map(|view| view.issuer.outage_grace).max()
     }
 
     /// Forgets what a change made out of date. Called after its commit and before its answer.

@@ -118,6 +118,20 @@ pub(crate) async fn revoke<S: Session>(
     }
 }
 
+/// Revokes a family within an administrator's act, who knows no more than its id; its change.
+pub(crate) async fn end<S: Session>(
+    session: &mut S,
+    issuer: &IssuerName,
+    family: &FamilyId,
+    (keep_until, now): (UnixSeconds, UnixSeconds),
+) -> Result<Change, Failure> {
+    let (until, nobody) = (Value::Int(keep_until.0), Value::Text(""));
+    let values =
+        [text(issuer), text(family), nobody, Value::Null, Value::Int(0), Value::Int(now.0), until, Value::Text("")];
+    let stands = session.first(&REVOKE, &values, |row| instant(row, 0)).await?.unwrap_or(keep_until);
+    Ok(Change::of(Fact::Family { id: family.clone(), api: None, until: stands }))
+}
+
 /// What the end of a family is in the feed.
 fn change(used: &FamilyUse, until: UnixSeconds) -> Change {
     Change::of(Fact::Family { id: used.family.clone(), api: Some(used.api.clone()), until })

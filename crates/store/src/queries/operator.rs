@@ -8,7 +8,7 @@ use ficha_types::IssuerName;
 
 use super::{
     changes::{self, Change},
-    clients, issuers, keys, marks, revocations, users,
+    clients, families, issuers, keys, marks, revocations, users,
 };
 use crate::backend::{Failure, Query, Session, Value, any, instant, json, record, text, word};
 
@@ -107,6 +107,7 @@ async fn apply<S: Session>(
         Edit::RemoveKey(kid) => keys::remove(session, issuer, kid).await?,
         Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await?,
         Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await?,
+        Edit::EndFamily { family, keep_until } => families::end(session, issuer, family, (*keep_until, *now)).await?,
         Edit::PutMark(mark) => {
             let at = marks::set(session, issuer, mark, *now).await?.at;
             marks::change(&mark.whose, at)

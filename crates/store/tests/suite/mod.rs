@@ -15,6 +15,7 @@ macro_rules! whole_suite {
             families::a_retry_is_answered_with_the_time_of_the_first_use_while_the_window_is_open,
             families::a_retry_after_the_window_is_a_replay_and_ends_the_family,
             families::a_predecessor_whose_successor_was_used_is_a_replay_within_the_window_too,
+            families::an_administrator_ends_a_family_used_or_not,
             families::a_replay_is_one_change_and_sent_again_none,
             families::rotation_is_no_change,
             families::revoking_an_unused_family_keeps_its_first_token_from_being_used,

@@ -1,12 +1,12 @@
 //! Families of refresh tokens.
 
-use ficha_core::ports::{FamilyUse, Standing, Trade};
+use ficha_core::ports::{Edit, FamilyUse, Standing, Trade};
 use ficha_types::Seconds;
 use futures_util::future::join_all;
 
 use super::{
     Store,
-    samples::{NOON, advanced, after_noon, cards, family, founded, last_change, token, used},
+    samples::{NOON, act, advanced, after_noon, cards, family, founded, last_change, token, used},
 };
 
 const RACERS: i64 = 64;
@@ -94,6 +94,19 @@ pub async fn a_predecessor_whose_successor_was_used_is_a_replay_within_the_windo
     advanced(store, &issuer, 1, 1).await;
     assert_eq!(store.trade_refresh(&issuer, &used(1, 0), NOON).await.unwrap(), Trade::Replayed);
     assert_eq!(store.trade_refresh(&issuer, &used(1, 2), NOON).await.unwrap(), Trade::Revoked);
+}
+
+pub async fn an_administrator_ends_a_family_used_or_not(store: &dyn Store) {
+    let issuer = founded(store, "acme").await;
+    advanced(store, &issuer, 1, 0).await;
+    for n in [1, 2] {
+        let edit = Edit::EndFamily { family: family(n), keep_until: used(1, 0).keep_until };
+        store.commit(act(&issuer, vec![edit])).await.unwrap();
+        assert_eq!(store.family_standing(&issuer, &family(n)).await.unwrap(), Standing::Revoked);
+    }
+    for used in [used(1, 0), used(1, 1), used(2, 0)] {
+        assert_eq!(store.trade_refresh(&issuer, &used, after_noon(1)).await.unwrap(), Trade::Revoked);
+    }
 }
 
 pub async fn a_replay_is_one_change_and_sent_again_none(store: &dyn Store) {
