@@ -1,7 +1,7 @@
 //! Failures, counted in bounded memory: who guesses is slowed, and nobody else.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
     net::IpAddr,
     time::Duration,
 };
@@ -28,6 +28,14 @@ enum Kind {
     UserAnywhere,
 }
 
+/// Whose secret is guessed at. What is sent to an endpoint for APIs is compared with no client's secret, and costs no client
+/// anything; nor the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    Client,
+    Api,
+}
+
 /// Counters of failures by issuer, name and address. Names are not checked against what there is: unknown ones count alike.
 pub struct Guard {
     counters: FailureBuckets<u64>,
@@ -41,46 +49,46 @@ impl Guard {
         Self { counters: FailureBuckets::new(FAILURES, WINDOW, bound), hasher: RandomState::new() }
     }
 
-    /// Whether `address` has used up its failures for the client (or API) `name`: the seconds to wait.
-    pub(crate) fn client(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) -> Option<Seconds> {
-        self.used_up(self.key(Kind::Client, issuer, (name, Some(at.0))), at.1)
+    /// Whether `address` has used up its failures for that client or API: the seconds to wait.
+    pub(crate) fn client(&self, issuer: &IssuerName, name: (Owner, &str), at: (IpAddr, Duration)) -> Option<Seconds> {
+        self.used_up(self.key(Kind::Client, issuer, (&name, Some(at.0))), at.1)
     }
 
-    /// Counts a failure of a client.
-    pub(crate) fn client_failed(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) {
-        self.counters.failed(self.key(Kind::Client, issuer, (name, Some(at.0))), at.1);
+    /// Counts a failure of a client or an API.
+    pub(crate) fn client_failed(&self, issuer: &IssuerName, name: (Owner, &str), at: (IpAddr, Duration)) {
+        self.counters.failed(self.key(Kind::Client, issuer, (&name, Some(at.0))), at.1);
     }
 
-    /// Whether `address` has tried as many secrets as it may for the client `name` that are wrong as far as can be told without
+    /// Whether `address` has tried as many secrets as it may for it that are wrong as far as can be told without
     /// the store. They may be new ones: they count for this alone.
-    pub(crate) fn unsure(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) -> bool {
-        self.used_up(self.key(Kind::Unsure, issuer, (name, Some(at.0))), at.1).is_some()
+    pub(crate) fn unsure(&self, issuer: &IssuerName, name: (Owner, &str), at: (IpAddr, Duration)) -> bool {
+        self.used_up(self.key(Kind::Unsure, issuer, (&name, Some(at.0))), at.1).is_some()
     }
 
     /// Counts such a secret.
-    pub(crate) fn was_unsure(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) {
-        self.counters.failed(self.key(Kind::Unsure, issuer, (name, Some(at.0))), at.1);
+    pub(crate) fn was_unsure(&self, issuer: &IssuerName, name: (Owner, &str), at: (IpAddr, Duration)) {
+        self.counters.failed(self.key(Kind::Unsure, issuer, (&name, Some(at.0))), at.1);
     }
 
     /// Whether `address` has used up its failures for the user `name`: the seconds to wait.
     pub(crate) fn user(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) -> Option<Seconds> {
-        self.used_up(self.key(Kind::User, issuer, (name, Some(at.0))), at.1)
+        self.used_up(self.key(Kind::User, issuer, (&name, Some(at.0))), at.1)
     }
 
     /// How long to hold back a login of the user `name` whatever its address: a delay, never a refusal, so that nobody can
     /// lock somebody out.
     pub(crate) fn user_delay(&self, issuer: &IssuerName, name: &str, now: Duration) -> Duration {
-        let failures = self.counters.count(&self.key(Kind::UserAnywhere, issuer, (name, None)), now);
+        let failures = self.counters.count(&self.key(Kind::UserAnywhere, issuer, (&name, None)), now);
         (Duration::from_millis(50) * failures.saturating_sub(UNDELAYED)).min(MOST_DELAY)
     }
 
     /// Counts a failure of a user.
     pub(crate) fn user_failed(&self, issuer: &IssuerName, name: &str, at: (IpAddr, Duration)) {
-        self.counters.failed(self.key(Kind::User, issuer, (name, Some(at.0))), at.1);
-        self.counters.failed(self.key(Kind::UserAnywhere, issuer, (name, None)), at.1);
+        self.counters.failed(self.key(Kind::User, issuer, (&name, Some(at.0))), at.1);
+        self.counters.failed(self.key(Kind::UserAnywhere, issuer, (&name, None)), at.1);
     }
 
-    fn key(&self, kind: Kind, issuer: &IssuerName, (name, address): (&str, Option<IpAddr>)) -> u64 {
+    fn key(&self, kind: Kind, issuer: &IssuerName, (name, address): (&impl Hash, Option<IpAddr>)) -> u64 {
         // The address as one number: the fewer parts, the cheaper the hash.
         let address = address.map_or(0, |address| match network(address) {
             IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
@@ -103,12 +111,12 @@ mod tests {
 
     fn failed(guard: &Guard, address: &str, times: u32) {
         for _ in 0..times {
-            guard.client_failed(&"i".parse().unwrap(), "c", (address.parse().unwrap(), NOON));
+            guard.client_failed(&"i".parse().unwrap(), (Owner::Client, "c"), (address.parse().unwrap(), NOON));
         }
     }
 
     fn waits(guard: &Guard, address: &str, now: Duration) -> bool {
-        guard.client(&"i".parse().unwrap(), "c", (address.parse().unwrap(), now)).is_some()
+        guard.client(&"i".parse().unwrap(), (Owner::Client, "c"), (address.parse().unwrap(), now)).is_some()
     }
 
     #[test]

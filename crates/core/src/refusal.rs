@@ -369,7 +369,9 @@ impl Refusal {
             Self::ApisDisagree => "Name one API only: audience and resource must agree.".into(),
             Self::NoApi => "Name the API: audience is missing and there is no default.".into(),
             Self::Scope(scope) => format!("The scope {scope} is not granted here."),
-            Self::ScopeGrammar => "The scope is malformed: expected words separated by single spaces.".into(),
+            Self::ScopeGrammar => {
+                "The scope is malformed: expected words of at most 255 characters, separated by spaces.".into()
+            }
             Self::User => "The user credentials are invalid.".into(),
             Self::RefreshUnknown => "The refresh token is invalid.".into(),
             Self::RefreshExpired => "The refresh token has expired: authenticate again.".into(),

@@ -17,8 +17,8 @@ use ficha_telemetry::metrics::{Endpoint as EndpointLabel, metrics};
 use ficha_types::DialectName;
 use ficha_web::{AccessLine, Answering, Arrival, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded};
 use http::{
-    HeaderValue, Method, Request, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    HeaderValue, Method, Request, StatusCode, Version,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
     request::Parts,
 };
 use hyper::body::{Body as HttpBody, Incoming};
@@ -126,15 +126,21 @@ impl Inner {
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        // Read first, refuse then: an answer that overtakes the body is lost to many an HTTP/2 client.
-        let body = read_bounded(body, &self.options.body).await;
-        let origin = Origin::of(arrival, parts, &self.options.proxies);
-        let client = origin.as_ref().map_or_else(|_| arrival.peer.ip(), |o| o.client);
+        // RFC 9112 §3.2. HTTP/1.0 knows no `Host`, and HTTP/2 has `:authority`.
+        let hostless = parts.version == Version::HTTP_11 && !parts.headers.contains_key(HOST);
+        let origin = if hostless { None } else { Origin::of(arrival, parts, &self.options.proxies).ok() };
+        // Read first, refuse then: an answer that overtakes the body is lost to many an HTTP/2 client. Of HTTP/1 a head that makes no
+        // sense is answered as it stands: what its sender takes for the body is not known.
+        let body = if origin.is_none() && parts.version < Version::HTTP_2 {
+            Ok(Bytes::new())
+        } else {
+            read_bounded(body, &self.options.body).await
+        };
+        let client = origin.as_ref().map_or_else(|| arrival.peer.ip(), |o| o.client);
         let done = match origin {
-            Ok(origin) => self.dispatch(parts, (body, arrival), &origin).await,
-            Err(bad) => {
-                tracing::debug!(error = %bad, "a request whose host or forwarding headers make no sense");
-                let refusal = Malformed::Host("The Host or forwarding headers are malformed.").into();
+            Some(origin) => self.dispatch(parts, (body, arrival), &origin).await,
+            None => {
+                let refusal = Malformed::Host("The Host or forwarding headers are missing or malformed.").into();
                 plain(&refusal, EndpointLabel::Other)
             }
         };

@@ -5,6 +5,7 @@ use std::{hash::Hash, sync::Arc};
 use ficha_core::{
     Rules,
     ports::{PlaceRow, StoreError},
+    records::{Issuer, Place},
     views::IssuerSlot,
 };
 use ficha_telemetry::metrics::{Cache as Held, metrics};
@@ -167,14 +168,25 @@ impl Sites {
         let meant: Vec<&str> = prefixes(asked.path).chain(metadata).collect();
         let urls: Vec<_> = meant.iter().flat_map(|prefix| asked.urls(prefix)).collect();
         let rows = rules.clients.places(&urls).await?;
-        let mut longest = None;
+        let (mut longest, mut unspoken) = (None, None);
         for prefix in meant {
-            let Some(site) = site((rules, dialects), (asked, prefix), &rows) else { continue };
+            let Some(row) = row((asked, prefix), &rows) else { continue };
+            let site = match site((rules, dialects), prefix, row) {
+                Ok(site) => site,
+                Err(error) => {
+                    (longest, unspoken) = (None, Some(error));
+                    continue;
+                }
+            };
+            unspoken = None;
             self.places.insert(asked.at(prefix).kept(), Seen { declared, what: site.clone() });
             if metadata == Some(prefix) {
                 return Ok(self.keep(asked, declared, Found::Endpoint(site, Endpoint::Metadata)));
             }
             longest = Some(site);
+        }
+        if let Some(error) = unspoken {
+            return Err(error);
         }
         if let Some(site) = longest {
             let endpoint = endpoint_at(&site, asked.path);
@@ -226,23 +238,26 @@ fn endpoint_at(site: &Site, path: &str) -> Option<Endpoint> {
     site.dialect.endpoints().at(path.get(site.prefix.len()..)?)
 }
 
-/// The site with that prefix, among the rows of one answer.
-fn site(
-    (rules, dialects): (&Rules, &DialectSet),
-    (asked, prefix): (Asked<&str>, &str),
-    rows: &[PlaceRow],
-) -> Option<Arc<Site>> {
+/// The row of the base URL with that prefix, and as what it is configured.
+fn row<'a>((asked, prefix): (Asked<&str>, &str), rows: &'a [PlaceRow]) -> Option<(&'a Issuer, &'a Place)> {
     asked.urls(prefix).find_map(|url| {
         let issuer = &rows.iter().find(|row| row.url == url)?.issuer;
-        let place = issuer.places.iter().find(|place| place.url.written_out() == url)?;
-        let name = place.dialect.as_ref().unwrap_or(&issuer.dialect);
-        let Some(dialect) = dialects.compiled(name) else {
-            tracing::error!(issuer = %issuer.name, dialect = %name, "the issuer's dialect is not loaded: nothing is answered at {}", place.url);
-            return None;
-        };
-        let (slot, prefix) = (rules.node.slot(&issuer.name), prefix.into());
-        Some(Arc::new(Site { slot, dialect, allow_loopback_http: issuer.allow_loopback_http, prefix }))
+        issuer.places.iter().find(|place| place.url.written_out() == url).map(|place| (issuer, place))
     })
+}
+
+/// The site with that prefix. An issuer whose dialect is not loaded is there all the same: our fault, not the caller's.
+fn site(
+    (rules, dialects): (&Rules, &DialectSet),
+    prefix: &str,
+    (issuer, place): (&Issuer, &Place),
+) -> Result<Arc<Site>, StoreError> {
+    let name = place.dialect.as_ref().unwrap_or(&issuer.dialect);
+    let dialect = dialects.compiled(name).ok_or_else(|| {
+        StoreError::Conflict(format!("the dialect {name} of issuer {} is not loaded: see [dialects]", issuer.name))
+    })?;
+    let (slot, prefix) = (rules.node.slot(&issuer.name), prefix.into());
+    Ok(Arc::new(Site { slot, dialect, allow_loopback_http: issuer.allow_loopback_http, prefix }))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+
 use crate::clock;
 
 /// The CA's certificate, for `--cacert`.
@@ -27,7 +29,7 @@ pub(crate) fn ensure(data: &Path, names: &[String]) -> Result<()> {
     let made = data.join(CHAIN);
     let age = fs::metadata(&made).and_then(|m| m.modified()).ok().and_then(|at| clock::wall().duration_since(at).ok());
     let there = [CA, CHAIN, KEY].iter().all(|f| data.join(f).exists());
-    if there && age.is_some_and(|age| age < OLD) {
+    if there && age.is_some_and(|age| age < OLD) && names_its_authority(&made) {
         return Ok(());
     }
     let not_after = (clock::wall() + LASTS).into();
@@ -41,12 +43,21 @@ pub(crate) fn ensure(data: &Path, names: &[String]) -> Result<()> {
     let mut server = CertificateParams::new(names)?;
     server.distinguished_name = name("ficha dev");
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // RFC 5280 §4.2.1.1. Strict verifiers refuse a certificate without it: Python from 3.13 on.
+    server.use_authority_key_identifier_extension = true;
     (server.not_before, server.not_after) = (not_before, not_after);
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &ca)?;
     write(&data.join(CA), &ca.pem(), 0o644)?;
     write(&data.join(KEY), &key.serialize_pem(), 0o600)?;
     write(&made, &certificate.pem(), 0o644)
+}
+
+/// Whether the certificate has an authority key identifier (2.5.29.35): those of earlier versions had none.
+fn names_its_authority(chain: &Path) -> bool {
+    const ID: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x23];
+    let certificate = CertificateDer::from_pem_file(chain);
+    certificate.is_ok_and(|certificate| certificate.windows(ID.len()).any(|part| part == ID))
 }
 
 fn name(common: &str) -> DistinguishedName {
@@ -66,4 +77,25 @@ pub(crate) fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
         fs::rename(&beside, path)
     };
     attempt().with_context(|| format!("{} can't be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_names_its_authority_and_one_that_does_not_is_made_anew() {
+        let data = tempfile::tempdir().unwrap();
+        let chain = data.path().join(CHAIN);
+        let names = ["localhost".to_owned()];
+        ensure(data.path(), &names).unwrap();
+        assert!(names_its_authority(&chain));
+        let made = fs::read_to_string(&chain).unwrap();
+        ensure(data.path(), &names).unwrap();
+        assert_eq!(fs::read_to_string(&chain).unwrap(), made, "it is kept");
+        // The CA's own names none: it is signed by itself.
+        fs::copy(data.path().join(CA), &chain).unwrap();
+        ensure(data.path(), &names).unwrap();
+        assert!(names_its_authority(&chain));
+    }
 }

@@ -16,7 +16,8 @@ pub enum Port {
 }
 
 /// A base URL exactly as configured: `http` or `https`, host in lower case, port, and a path prefix that is empty or begins
-/// with `/` and ends without one. No user, query or fragment (RFC 8414 §2).
+/// with `/` and ends without one. A slash at its end stands in its text, for verifiers compare `iss` exactly, and makes no other
+/// difference. No user, query or fragment (RFC 8414 §2).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
     text: Arc<str>,
@@ -32,13 +33,11 @@ pub const MAX_SEGMENTS: usize = 8;
 /// The most bytes of a base URL's path.
 pub const MAX_PREFIX: usize = 255;
 
-const BAD: BadWord = BadWord {
-    word: "base URL",
-    expected: "http or https, a host, maybe a port, maybe a path without '/' at its end, nothing else",
-};
+const BAD: BadWord =
+    BadWord { word: "base URL", expected: "http or https, a host, maybe a port, maybe a path, nothing else" };
 
 impl BaseUrl {
-    /// The text as configured, without a slash at its end.
+    /// The text as configured.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -79,6 +78,12 @@ pub fn write_out((https, host, port): (bool, &str, Port), prefix: &str) -> Strin
         Port::Is(port) => format!("{scheme}://{host}:{port}{prefix}"),
         Port::Any => format!("{scheme}://{host}:*{prefix}"),
     }
+}
+
+/// Where `path`, which begins with a slash, is below a base URL.
+#[must_use]
+pub fn below(base_url: &str, path: &str) -> String {
+    format!("{}{path}", base_url.strip_suffix('/').unwrap_or(base_url))
 }
 
 /// What a base URL's prefix may be for `path` to be below it, by whole segments, the shortest first. At most [`MAX_SEGMENTS`]
@@ -122,7 +127,7 @@ impl FromStr for BaseUrl {
             return Err(BAD);
         }
         let port = if any { Port::Any } else { Port::Is(url.port_or_known_default().ok_or(BAD)?) };
-        Ok(Self { text: text.into(), https, host: host.into(), port, prefix: prefix.into() })
+        Ok(Self { text: s.into(), https, host: host.into(), port, prefix: prefix.into() })
     }
 }
 
@@ -162,6 +167,9 @@ mod tests {
         assert_eq!((url.host(), url.port(), url.prefix()), ("auth.leancore.co", Port::Any, ""));
         let url: BaseUrl = "https://Example.com/".parse().unwrap();
         assert_eq!((url.host(), url.port(), url.prefix()), ("example.com", Port::Is(443), ""));
+        assert_eq!(url.as_str(), "https://Example.com/", "as it is written");
+        let url: BaseUrl = "https://a.example/b/".parse().unwrap();
+        assert_eq!((url.prefix(), url.written_out().as_str()), ("/b", "https://a.example:443/b"));
         let url: BaseUrl = "http://[::1]:8080".parse().unwrap();
         assert_eq!((url.host(), url.port()), ("[::1]", Port::Is(8080)));
     }

@@ -52,7 +52,7 @@ where
 }
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn serve<T>(stream: T, ends: Ends, answers: impl Answering, site: &Arc<Site>)
+pub(crate) async fn serve<T>(stream: T, ends: Ends, (answers, alpn): (impl Answering, Option<&[u8]>), site: &Arc<Site>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -62,7 +62,7 @@ where
         let (traffic, site) = (Arc::clone(&traffic), Arc::clone(site));
         move |request: Request<Incoming>| answer(request, &answers, &ends, (&traffic, &site))
     });
-    let mut http = pin!(site.http.serve_connection(io, answered));
+    let mut http = pin!(site.http.agreed(alpn).serve_connection(io, answered));
     let mut watch = Watch::new(&traffic, site);
     let mut alarm = pin!(sleep_until(watch.due()));
     let mut changed = pin!(site.shutdown.changed());

@@ -106,7 +106,7 @@ impl Listener {
         let tls =
             self.tls.map(|store| store.server_config()).transpose().map_err(io::Error::other)?.map(TlsAcceptor::from);
         let site = Arc::new(Site {
-            http: http_of(&self.limits, &tasks),
+            http: Protocols::of(&self.limits, &tasks),
             seats: Arc::new(Seats { taken: AtomicUsize::new(0), by_address: Mutex::default() }),
             shutdown: self.shutdown,
             limits: self.limits,
@@ -156,12 +156,33 @@ pub async fn wind_down(shutdown: &Shutdown, servings: &[Serving], drain: Duratio
 
 /// What the connections of a listener share.
 pub(crate) struct Site {
-    pub(crate) http: auto::Builder<Executor>,
+    pub(crate) http: Protocols,
     pub(crate) shutdown: Shutdown,
     pub(crate) limits: Limits,
     seats: Arc<Seats>,
     proxies: TrustedProxies,
     tls: Option<TlsAcceptor>,
+}
+
+/// How a connection is served, by what was agreed on in the handshake.
+pub(crate) struct Protocols {
+    either: auto::Builder<Executor>,
+    http2: auto::Builder<Executor>,
+}
+
+impl Protocols {
+    fn of(limits: &Limits, tasks: &TaskTracker) -> Self {
+        let http = || http_of(limits, tasks);
+        Self { either: http(), http2: http().http2_only() }
+    }
+
+    /// Whoever agreed on HTTP/2 must begin as it does (RFC 9113 §3.4).
+    pub(crate) fn agreed(&self, alpn: Option<&[u8]>) -> &auto::Builder<Executor> {
+        match alpn {
+            Some(b"h2") => &self.http2,
+            Some(_) | None => &self.either,
+        }
+    }
 }
 
 fn http_of(limits: &Limits, tasks: &TaskTracker) -> auto::Builder<Executor> {
@@ -238,7 +259,7 @@ async fn connect(stream: TcpStream, peer: SocketAddr, answers: impl Answering, (
     let Ok(local) = stream.local_addr() else { return };
     let (peer, local) = (canonical(peer), canonical(local));
     let Some(tls) = &site.tls else {
-        return connection::serve(stream, Ends { peer, local, tls: false, sni: None }, answers, &site).await;
+        return connection::serve(stream, Ends { peer, local, tls: false, sni: None }, (answers, None), &site).await;
     };
     let handshake = tokio::select! {
         () = site.shutdown.reached(Phase::Stopping) => return,
@@ -247,7 +268,8 @@ async fn connect(stream: TcpStream, peer: SocketAddr, answers: impl Answering, (
     match handshake {
         Ok(Ok(stream)) => {
             let sni = stream.get_ref().1.server_name().map(Arc::from);
-            connection::serve(stream, Ends { peer, local, tls: true, sni }, answers, &site).await;
+            let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            connection::serve(stream, Ends { peer, local, tls: true, sni }, (answers, alpn.as_deref()), &site).await;
         }
         Ok(Err(e)) => {
             metrics().handshakes_failed.count(FailedHandshake::Refused);

@@ -10,7 +10,7 @@ use super::{AuthenticatedClient, enabled, find, may_use};
 use crate::{
     Refusal,
     feed::Trust,
-    guard::Guard,
+    guard::{Guard, Owner},
     records::{Api, SecretOrigin, StoredSecret},
     refusal::ClientFailure,
     rules::Rules,
@@ -32,7 +32,7 @@ pub(super) async fn authenticate(
         let view = views.get(at)?.as_ref()?;
         Some(Owned { secrets: &view.client.secrets, memory: &view.secrets })
     };
-    let Some((at, n)) = prove(rules, place, caller, (&readings, owned))? else {
+    let Some((at, n)) = prove(rules, place, caller, (&readings, Owner::Client, owned))? else {
         let known = views.iter().any(Option::is_some);
         return Err(Refusal::Client(if known { ClientFailure::WrongSecret } else { ClientFailure::Unknown }));
     };
@@ -73,7 +73,7 @@ pub(crate) fn prove_api(
     };
     let api = |at: usize| place.issuer.api_with_secrets(&readings.get(at)?.id);
     let owned = |at| api(at).map(|(api, memory)| Owned { secrets: &api.secrets, memory });
-    let proved = prove(rules, place, caller, (readings, owned))?;
+    let proved = prove(rules, place, caller, (readings, Owner::Api, owned))?;
     let refused = Refusal::Client(ClientFailure::WrongSecret);
     let Some(((api, memory), n)) = proved.and_then(|(at, n)| Some((api(at)?, n))) else { return Err(refused) };
     note_use(rules, place, (api.name.as_str(), memory), n);
@@ -112,7 +112,7 @@ fn prove<'a>(
     rules: &Rules,
     place: &Place,
     caller: &Caller,
-    (readings, owned): (&[Reading], impl Fn(usize) -> Option<Owned<'a>>),
+    (readings, kind, owned): (&[Reading], Owner, impl Fn(usize) -> Option<Owned<'a>>),
 ) -> Result<Option<(usize, usize)>, Refusal> {
     let (issuer, from) = (place.issuer.name(), (caller.address, caller.arrived));
     let presented = |(at, reading): (usize, &Reading)| Presented {
@@ -128,19 +128,19 @@ fn prove<'a>(
     if let Some(found) = find(SecretOrigin::Generated) {
         return Ok(Some(found));
     }
-    if let Some(wait) = failed_names(readings).filter_map(|name| rules.guard.client(issuer, name, from)).max() {
+    if let Some(wait) = failed_names(readings).filter_map(|name| rules.guard.client(issuer, (kind, name), from)).max() {
         metrics().rate_limited.count(Limited::ClientFailures);
         return Err(Refusal::TooManyFailures(wait));
     }
     // Without the store a wrong secret may be a new one: whose it is must not wait for it afterwards.
     let away = place.trust == Trust::Away;
-    if away && failed_names(readings).any(|name| rules.guard.unsure(issuer, name, from)) {
+    if away && failed_names(readings).any(|name| rules.guard.unsure(issuer, (kind, name), from)) {
         return Err(Refusal::Unavailable);
     }
     let found = find(SecretOrigin::Chosen);
     if found.is_none() {
         let count = if away { Guard::was_unsure } else { Guard::client_failed };
-        failed_names(readings).for_each(|name| count(&rules.guard, issuer, name, from));
+        failed_names(readings).for_each(|name| count(&rules.guard, issuer, (kind, name), from));
     }
     Ok(found)
 }

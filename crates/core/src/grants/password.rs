@@ -31,10 +31,17 @@ pub(crate) async fn prove(
     (client, login): (AuthenticatedClient, Login),
 ) -> Result<Authorization, Refusal> {
     let api = choose_api(&place.issuer, client.view(), &login.target)?.clone();
-    let user = known_user(rules, place, caller, (login.username, login.password)).await?;
+    let (user, refused_at) = known_user(rules, place, caller, (login.username, login.password)).await?;
     // The user's permissions bound what the client may do in the person's name.
     let own = user.row.user.scopes.get(&api.name).cloned().unwrap_or_default();
-    let scope = narrow(held(client.view(), &api).intersection(&own), login.scope.as_ref())?;
+    let scope = match narrow(held(client.view(), &api).intersection(&own), login.scope.as_ref()) {
+        Ok(scope) => scope,
+        Err(refusal) => {
+            // Some dialects tell both alike: then the clock must not tell that the password was right.
+            rules.clock.wait_monotonic(refused_at).await;
+            return Err(refusal);
+        }
+    };
     Ok(Authorization {
         who: Who::Authenticated(client),
         user: Some(user),
@@ -45,13 +52,14 @@ pub(crate) async fn prove(
     })
 }
 
-/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists.
+/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists: at which moment, for what
+/// is refused later.
 async fn known_user(
     rules: &Rules,
     place: &Place,
     caller: &Caller,
     (name, password): (Option<Username>, Secret),
-) -> Result<Arc<UserView>, Refusal> {
+) -> Result<(Arc<UserView>, Duration), Refusal> {
     let issuer = place.issuer.name();
     let text = name.as_ref().map_or("", Username::as_str);
     let at = (caller.address, caller.arrived);
@@ -73,19 +81,20 @@ async fn known_user(
     place.slot.note_hash_ms(u64::try_from(checked.took.as_millis()).unwrap_or(u64::MAX).min(5_000));
     // Others may have failed meanwhile: many guesses at once learn no more than one after the other.
     within_failures(rules, issuer, text, at)?;
+    let least = u64::from(place.issuer.issuer.password_refusal_after_ms).max(place.slot.slowest_hash_ms());
+    // Behind a long queue it counts from the hash on, or its kind would show.
+    let hashed = rules.clock.monotonic().saturating_sub(checked.took);
+    let refused_at = begun.max(hashed) + Duration::from_millis(least);
     match row {
         Some(row) if checked.right && row.user.status == Status::Enabled => {
             if checked.outdated {
                 upgrade(rules, place, &row, copy).await;
             }
-            Ok(Arc::new(UserView { row }))
+            Ok((Arc::new(UserView { row }), refused_at))
         }
         Some(_) | None => {
             rules.guard.user_failed(issuer, text, at);
-            let least = u64::from(place.issuer.issuer.password_refusal_after_ms).max(place.slot.slowest_hash_ms());
-            // Behind a long queue it counts from the hash on, or its kind would show.
-            let hashed = rules.clock.monotonic().saturating_sub(checked.took);
-            rules.clock.wait_monotonic(begun.max(hashed) + Duration::from_millis(least)).await;
+            rules.clock.wait_monotonic(refused_at).await;
             Err(Refusal::User)
         }
     }

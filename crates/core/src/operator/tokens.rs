@@ -152,7 +152,7 @@ impl Operator {
         let mut edits = vec![Edit::Revoke(revocation)];
         // It may be a refresh token's: that is called as its family.
         if let (Ok(family), Some(life)) = (jti.as_str().parse(), family_lifetime(&dialects)) {
-            edits.push(Edit::EndFamily { family, keep_until: until.max(now + life + leeway) });
+            edits.push(Edit::EndFamily { family, api: api.clone(), keep_until: until.max(now + life + leeway) });
         }
         let act = Act { edits, audit: vec![Said::new("token.revoke", jti, detail)] };
         let done = self.commit_known(actor, (issuer, Expect::Any), act).await?;

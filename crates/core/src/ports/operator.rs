@@ -43,6 +43,8 @@ pub enum Edit {
     EndFamily {
         /// Its id.
         family: FamilyId,
+        /// Whose tokens its are, where that is known: no other API is told.
+        api: Option<ApiName>,
         /// When the last of its tokens has expired at the latest.
         keep_until: UnixSeconds,
     },

@@ -6,7 +6,7 @@ use ficha_core::{
     ports::{Dialect, ReadFacts, TokenFacts},
     profile::Profile,
 };
-use ficha_types::{Algorithm, BadWord, DialectName, GrantKind};
+use ficha_types::{Algorithm, BadWord, DialectName, GrantKind, base_url::below};
 use serde_json::{Map, Value};
 
 use super::{
@@ -131,6 +131,6 @@ impl Dialect for Compiled {
     }
 
     fn token_endpoint(&self, base_url: &str) -> String {
-        format!("{base_url}{}", self.endpoints.token())
+        below(base_url, self.endpoints.token())
     }
 }

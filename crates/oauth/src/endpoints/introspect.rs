@@ -14,6 +14,7 @@ use crate::{
 #[derive(Serialize)]
 struct Good<'a> {
     active: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! Authorization server metadata (RFC 8414). All URLs come from the configuration, never from the request.
 
 use ficha_core::ports::Dialect;
+use ficha_types::base_url::below;
 use serde::Serialize;
 
 use super::{Told, public_json};
@@ -32,7 +33,7 @@ pub(crate) fn metadata(call: &Call<'_>) -> (Answer, Told) {
     let canonical = call.place.issuer.issuer.places.first().and_then(|p| p.dialect.as_ref()).unwrap_or(own);
     let dialect = call.compiled(canonical);
     let dialect = dialect.as_deref().unwrap_or(call.dialect);
-    let at = |path: &str| format!("{iss}{path}");
+    let at = |path: &str| below(iss, path);
     let methods: Vec<_> = dialect.profile().auth_methods.iter().map(|m| m.as_str()).collect();
     let body = Metadata {
         issuer: iss,

@@ -54,6 +54,36 @@ async fn the_refusal_of_a_user_waits_its_time_though_the_body_came_late() {
 }
 
 #[tokio::test]
+async fn a_right_password_with_a_scope_that_is_refused_leaves_no_sooner_than_a_wrong_one() {
+    let bench = Arc::new(Bench::of(&people()).await);
+    let GrantRequest::Password { username, password, target, .. } = login("old") else { panic!() };
+    let scope = "cards:write".parse().ok();
+    let grant = GrantRequest::Password { username, password, scope, target };
+    let asking = tokio::spawn({
+        let bench = bench.clone();
+        async move { bench.ask(app("hunter2"), grant).await }
+    });
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!asking.is_finished(), "the time tells that the password was right");
+    assert!(matches!(in_time(&bench, asking).await, Err(Refusal::Scope(_))));
+}
+
+#[tokio::test]
+async fn who_asks_as_an_api_with_a_clients_secret_uses_up_none_of_the_clients_failures() {
+    let bench = Bench::with("standard").await;
+    let place = bench.place().await;
+    let (caller, who) = (bench.caller(), app("hunter2"));
+    let asks = || ficha_core::token::introspect(bench.rules(), &place, &caller, (&who, "x"));
+    for _ in 0..10 {
+        assert!(matches!(asks().await, Err(Refusal::Client(_))), "it is no API");
+    }
+    assert!(matches!(asks().await, Err(Refusal::TooManyFailures(_))));
+    bench.token().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_client_does_not_refill_its_rate_by_revoking_its_own_tokens() {
     let bench = Bench::with("standard").await;
     bench.apply(&acme("standard").replace("id = \"app\"", "id = \"app\"\nmax_per_second = 4")).await;

@@ -3,6 +3,20 @@
 use super::*;
 
 #[tokio::test]
+async fn a_property_that_stands_in_the_token_ends_it_when_it_changes() {
+    let text = |of: &str| {
+        let property = format!("id = \"app\"\nproperties = {{ pomelo_client_id = \"{}\" }}", of.repeat(32));
+        acme("pomelo").replace("id = \"app\"", &property)
+    };
+    let bench = Bench::of(&text("ab")).await;
+    let before = bench.token().await.unwrap().access_token.0;
+    bench.apply(&text("ab")).await;
+    assert_eq!(bench.token().await.unwrap().access_token.0, before, "nothing changed");
+    bench.apply(&text("cd")).await;
+    assert_ne!(bench.token().await.unwrap().access_token.0, before);
+}
+
+#[tokio::test]
 async fn another_canonical_url_ends_the_live_token() {
     let bench = Bench::with("pomelo").await;
     let before = bench.token().await.unwrap();

@@ -16,7 +16,7 @@ use ficha_web::Arrival;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 
-use super::*;
+use super::{nodes::with_introspection, *};
 
 /// A store that counts what it is asked, and that can be cut off.
 struct Counted {
@@ -138,6 +138,48 @@ fn declared(issuers: &[(&str, &str)]) -> String {
             "{text}[[issuer]]\nname = \"{name}\"\ndialect = \"standard\"\nbase_urls = [\"https://{name}.example\", \"{alias}\"]\n"
         )
     })
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_base_url_stands_in_iss_and_in_no_other_url() {
+    let door = Door::of(&[("a", "https://b.example")]).await;
+    door.bench
+        .apply(&declared(&[("a", "https://b.example")]).replace("https://a.example", "https://a.example/x/"))
+        .await;
+    for path in ["/.well-known/oauth-authorization-server/x", "/x/.well-known/oauth-authorization-server"] {
+        let (status, metadata) = door.get((true, "a.example"), path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+        assert_eq!(metadata["issuer"], "https://a.example/x/");
+        assert_eq!(metadata["token_endpoint"], "https://a.example/x/oauth/token");
+        assert_eq!(metadata["jwks_uri"], "https://a.example/x/.well-known/jwks.json");
+    }
+    let bench =
+        Bench::of(&with_introspection(&acme("standard")).replace("auth.example.com\"", "auth.example.com/\"")).await;
+    let token = bench.token().await.unwrap().access_token.0;
+    let seen = bench.operator.token_inspect(None, &token).await.unwrap();
+    assert_eq!(seen.claims.unwrap()["iss"], "https://auth.example.com/");
+    assert!(bench.introspects(&token).await.unwrap());
+}
+
+/// It is our fault, and no caller's.
+#[tokio::test]
+async fn an_issuer_whose_dialect_is_not_loaded_is_503() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ours.toml"), "extends = \"standard\"\nabout = \"ours\"\n").unwrap();
+    let bench = Bench::speaking(Some(folder.path()));
+    bench.apply(&declared(&[("a", "https://b.example")]).replace("\"standard\"", "\"ours\"")).await;
+    let dialects = Arc::new(DialectSet::load(None).unwrap());
+    let face = Face::new(bench.rules().clone(), dialects, FaceOptions::default());
+    let store = Counted {
+        store: bench.rules().clients.clone(),
+        places: AtomicUsize::new(0),
+        hosts: AtomicUsize::new(0),
+        cut: AtomicBool::new(false),
+    };
+    let door = Door { bench, face, store: Arc::new(store) };
+    assert_eq!(door.status("a.example", "/oauth/token").await, 503);
+    assert_eq!(door.status("nowhere.example", "/oauth/token").await, 421);
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Families of refresh tokens.
 
 use ficha_core::ports::{Fact, FamilyUse, Standing, Trade};
-use ficha_types::{FamilyId, IssuerName, UnixSeconds};
+use ficha_types::{ApiName, FamilyId, IssuerName, UnixSeconds};
 
 use super::changes::{self, Change};
-use crate::backend::{Failure, Query, Row, Session, Value, any, instant, text, text_or_null};
+use crate::backend::{Failure, Query, Row, Session, Value, any, instant, text, text_or_empty, text_or_null};
 
 /// What a family's `ended` says.
 const REPLAYED: i64 = 2;
@@ -122,14 +122,14 @@ pub(crate) async fn revoke<S: Session>(
 pub(crate) async fn end<S: Session>(
     session: &mut S,
     issuer: &IssuerName,
-    family: &FamilyId,
+    (family, api): (&FamilyId, Option<&ApiName>),
     (keep_until, now): (UnixSeconds, UnixSeconds),
 ) -> Result<Change, Failure> {
     let (until, nobody) = (Value::Int(keep_until.0), Value::Text(""));
-    let values =
-        [text(issuer), text(family), nobody, Value::Null, Value::Int(0), Value::Int(now.0), until, Value::Text("")];
+    let of = text_or_empty(api);
+    let values = [text(issuer), text(family), nobody, Value::Null, Value::Int(0), Value::Int(now.0), until, of];
     let stands = session.first(&REVOKE, &values, |row| instant(row, 0)).await?.unwrap_or(keep_until);
-    Ok(Change::of(Fact::Family { id: family.clone(), api: None, until: stands }))
+    Ok(Change::of(Fact::Family { id: family.clone(), api: api.cloned(), until: stands }))
 }
 
 /// What the end of a family is in the feed.

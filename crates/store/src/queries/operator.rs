@@ -107,7 +107,9 @@ async fn apply<S: Session>(
         Edit::RemoveKey(kid) => keys::remove(session, issuer, kid).await?,
         Edit::PutSealing(key) => keys::put_sealing(session, issuer, key).await?,
         Edit::Revoke(revocation) => revocations::put(session, issuer, revocation).await?,
-        Edit::EndFamily { family, keep_until } => families::end(session, issuer, family, (*keep_until, *now)).await?,
+        Edit::EndFamily { family, api, keep_until } => {
+            families::end(session, issuer, (family, api.as_ref()), (*keep_until, *now)).await?
+        }
         Edit::PutMark(mark) => {
             let at = marks::set(session, issuer, mark, *now).await?.at;
             marks::change(&mark.whose, at)

@@ -100,7 +100,7 @@ pub async fn an_administrator_ends_a_family_used_or_not(store: &dyn Store) {
     let issuer = founded(store, "acme").await;
     advanced(store, &issuer, 1, 0).await;
     for n in [1, 2] {
-        let edit = Edit::EndFamily { family: family(n), keep_until: used(1, 0).keep_until };
+        let edit = Edit::EndFamily { family: family(n), api: Some(cards()), keep_until: used(1, 0).keep_until };
         store.commit(act(&issuer, vec![edit])).await.unwrap();
         assert_eq!(store.family_standing(&issuer, &family(n)).await.unwrap(), Standing::Revoked);
     }

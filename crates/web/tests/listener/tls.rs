@@ -163,6 +163,18 @@ async fn of_two_certificates_of_a_name_the_client_gets_the_one_it_can_check() {
 }
 
 #[tokio::test]
+async fn who_agreed_on_http2_and_begins_otherwise_is_sent_away() {
+    let dir = TempDir::new().unwrap();
+    let (files, _) = write(dir.path(), "a", &["a.example"]);
+    let site = start(Options { tls: Some(store(vec![files])), ..Options::default() });
+    let stream = Client { alpn: &["h2"], ..PLAIN }.connect(site.address, "a.example").await;
+    let mut wire = Wire(stream);
+    wire.send("GET /hello HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let answer = wire.end_bytes().await;
+    assert!(!String::from_utf8_lossy(&answer).contains("hello"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn both_versions_of_tls_and_of_http_are_spoken_and_arrive_as_secure() {
     let dir = TempDir::new().unwrap();
     let (files, _) = write(dir.path(), "a", &["a.example"]);
