@@ -24,9 +24,14 @@ pub(crate) struct BackupArgs {
 pub(super) async fn run(args: BackupArgs, global: &Global) -> Result<()> {
     let file = std::path::absolute(&args.file).with_context(|| args.file.display().to_string())?;
     let server = Server::find(global).await?;
-    let (mut progress, asked) = (None, BackupRequest { file });
+    let (mut progress, mut checking, asked) = (None, false, BackupRequest { file });
     let made = server.follow("/v1/backup", &asked, |line| match line {
         BackupLine::Copied(done, total) => {
+            // What is told once all is copied says that the copy is still being looked at.
+            if done == total && !checking {
+                checking = true;
+                progress = Some(Progress::new("pages copied, which are now checked", total));
+            }
             progress.get_or_insert_with(|| Progress::new("pages copied", total)).at(done);
             None
         }

@@ -1,10 +1,13 @@
-//! A copy of the database as of one moment, made while others write.
+//! A copy of the database as of one moment, made while others write, and looked at whole before it bears its name.
 
 use std::{
     fs::{self, File},
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 use ficha_core::ports::{BackupError, BackupStore, BoxFuture, Copied};
@@ -17,10 +20,15 @@ use rusqlite::{
 use super::{
     SqliteStore,
     connection::{Recipe, beside},
+    open::OpenFailure,
+    restore,
 };
 
 /// Pages that are copied before it is told how far it is.
 const PAGES: i32 = 1024;
+
+/// How often it is told, while all that was copied is looked at, that this goes on.
+const TOLD: Duration = Duration::from_millis(250);
 
 /// The note in a backup that says when it was made.
 pub(super) const BACKUP_AT: &str = "backup_at";
@@ -60,8 +68,8 @@ fn copy(recipe: &Recipe, file: &Path, now: UnixSeconds, copied: &Copied) -> Resu
     let part = beside(file, ".part");
     File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(failed)?;
     let part = Unfinished(part);
-    pages(recipe, &part.0, copied)?;
-    finish(&part.0, now).map_err(|e| BackupError::Store(e.to_string()))?;
+    let pages = pages(recipe, &part.0, copied)?;
+    finish(&part.0, now, &|| copied(pages, pages))?;
     let whole = File::open(&part.0).map_err(failed)?;
     whole.sync_all().map_err(failed)?;
     // A name that somebody else gave meanwhile is not taken away.
@@ -78,9 +86,9 @@ fn copy(recipe: &Recipe, file: &Path, now: UnixSeconds, copied: &Copied) -> Resu
     Ok(whole.metadata().map_err(failed)?.len())
 }
 
-/// Copies every page. The reading transaction shows one moment from the first page to the last, so that writers don't make it
-/// begin anew.
-fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<(), BackupError> {
+/// Copies every page; how many they are. The reading transaction shows one moment from the first page to the last, so that
+/// writers don't make it begin anew.
+fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<u64, BackupError> {
     let failed = |why: rusqlite::Error| BackupError::Store(why.to_string());
     let source = recipe.reader().map_err(failed)?;
     source.control("BEGIN").map_err(failed)?;
@@ -95,7 +103,7 @@ fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<(), BackupErro
             return Err(BackupError::Stopped);
         }
         if step == StepResult::Done {
-            return Ok(());
+            return Ok(number(progress.pagecount));
         }
         if step != StepResult::More {
             // Nobody else has either of the two: what it waits for will not come.
@@ -104,15 +112,46 @@ fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<(), BackupErro
     }
 }
 
-/// Makes one file of it that needs no other beside it, and says when it was made.
-fn finish(part: &Path, now: UnixSeconds) -> Result<(), rusqlite::Error> {
-    let target = open(part)?;
-    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-    target.execute(
-        "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (BACKUP_AT, now.0.to_string()),
-    )?;
-    target.close().map_err(|(_, error)| error)
+/// Makes one file of it that needs no other beside it, says when it was made, and looks at all of it.
+fn finish(part: &Path, now: UnixSeconds, goes_on: &(dyn Fn() -> bool + Sync)) -> Result<(), BackupError> {
+    let failed = |why: rusqlite::Error| damaged(why.into());
+    let target = open(part).map_err(failed)?;
+    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
+    let note =
+        "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    target.execute(note, (BACKUP_AT, now.0.to_string())).map_err(failed)?;
+    watched(&target, goes_on, || restore::whole(&target).map_err(damaged))?;
+    target.close().map_err(|(_, error)| failed(error))
+}
+
+fn damaged(why: OpenFailure) -> BackupError {
+    BackupError::Store(if let OpenFailure::Sqlite(error) = why { error.to_string() } else { why.to_string() })
+}
+
+/// Does `work`, and breaks it off when nobody waits for it any more.
+fn watched<T>(
+    connection: &Connection,
+    goes_on: &(dyn Fn() -> bool + Sync),
+    work: impl FnOnce() -> Result<T, BackupError>,
+) -> Result<T, BackupError> {
+    let (done, ended) = mpsc::channel::<()>();
+    let interrupt = connection.get_interrupt_handle();
+    thread::scope(|scope| {
+        let watch = scope.spawn(move || {
+            let mut awaited = true;
+            while ended.recv_timeout(TOLD) == Err(RecvTimeoutError::Timeout) {
+                awaited = awaited && goes_on();
+                if !awaited {
+                    // Again and again: it may have been between two statements.
+                    interrupt.interrupt();
+                }
+            }
+            awaited
+        });
+        let worked = work();
+        drop(done);
+        if watch.join().unwrap_or(true) { worked } else { Err(BackupError::Stopped) }
+    })
 }
 
 fn open(part: &Path) -> Result<Connection, rusqlite::Error> {

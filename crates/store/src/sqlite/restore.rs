@@ -247,7 +247,7 @@ fn file(path: &Path, source: io::Error) -> RestoreError {
 }
 
 /// Reads every page: what is damaged is found now, not in a month.
-fn whole(connection: &Connection) -> Result<(), OpenFailure> {
+pub(super) fn whole(connection: &Connection) -> Result<(), OpenFailure> {
     let first: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if first == "ok" { Ok(()) } else { Err(OpenFailure::Damaged(first)) }
 }
