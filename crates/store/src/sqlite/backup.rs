@@ -1,9 +1,11 @@
 //! A copy of the database as of one moment, made while others write, and looked at whole before it bears its name.
+//!
+//! Pages are copied as they are, so that damage is seen, and then once more row by row: what was deleted is not in a backup.
 
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -15,6 +17,7 @@ use ficha_types::UnixSeconds;
 use rusqlite::{
     Connection, OpenFlags,
     backup::{Backup, StepResult},
+    types::{ToSqlOutput, ValueRef},
 };
 
 use super::{
@@ -27,7 +30,7 @@ use super::{
 /// Pages that are copied before it is told how far it is.
 const PAGES: i32 = 1024;
 
-/// How often it is told, while all that was copied is looked at, that this goes on.
+/// How often it is told, while what was copied is looked at and written anew, that this goes on.
 const TOLD: Duration = Duration::from_millis(250);
 
 /// The note in a backup that says when it was made.
@@ -65,11 +68,15 @@ fn copy(recipe: &Recipe, file: &Path, now: UnixSeconds, copied: &Copied) -> Resu
     if fs::symlink_metadata(file).is_ok() {
         return Err(BackupError::Exists(file.display().to_string()));
     }
-    let part = beside(file, ".part");
-    File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(failed)?;
-    let part = Unfinished(part);
-    let pages = pages(recipe, &part.0, copied)?;
-    finish(&part.0, now, &|| copied(pages, pages))?;
+    let new = |suffix: &str| {
+        let part = beside(file, suffix);
+        let made = File::options().write(true).create_new(true).mode(0o600).open(&part);
+        made.map(|_| Unfinished(part)).map_err(failed)
+    };
+    let (raw, part) = (new(".pages")?, new(".part")?);
+    let pages = pages(recipe, &raw.0, copied)?;
+    finish((&raw.0, &part.0), now, &|| copied(pages, pages))?;
+    drop(raw);
     let whole = File::open(&part.0).map_err(failed)?;
     whole.sync_all().map_err(failed)?;
     // A name that somebody else gave meanwhile is not taken away.
@@ -112,16 +119,23 @@ fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<u64, BackupErr
     }
 }
 
-/// Makes one file of it that needs no other beside it, says when it was made, and looks at all of it.
-fn finish(part: &Path, now: UnixSeconds, goes_on: &(dyn Fn() -> bool + Sync)) -> Result<(), BackupError> {
+/// Says in `raw` when it was made, looks at all of it, and writes what it holds to `part`: rows and nothing between them.
+fn finish(
+    (raw, part): (&Path, &Path),
+    now: UnixSeconds,
+    goes_on: &(dyn Fn() -> bool + Sync),
+) -> Result<(), BackupError> {
     let failed = |why: rusqlite::Error| damaged(why.into());
-    let target = open(part).map_err(failed)?;
-    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
+    let raw = open(raw).map_err(failed)?;
+    raw.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
     let note =
         "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    target.execute(note, (BACKUP_AT, now.0.to_string())).map_err(failed)?;
-    watched(&target, goes_on, || restore::whole(&target).map_err(damaged))?;
-    target.close().map_err(|(_, error)| failed(error))
+    raw.execute(note, (BACKUP_AT, now.0.to_string())).map_err(failed)?;
+    watched(&raw, goes_on, || {
+        restore::whole(&raw).map_err(damaged)?;
+        let part = ToSqlOutput::Borrowed(ValueRef::Text(part.as_os_str().as_bytes()));
+        raw.execute("VACUUM INTO ?1", [part]).map(drop).map_err(failed)
+    })
 }
 
 fn damaged(why: OpenFailure) -> BackupError {

@@ -27,12 +27,14 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// The connection that writes. `synchronous=FULL`: a commit is on the disk before it is answered.
+    /// The connection that writes. `synchronous=FULL`: a commit is on the disk before it is answered. `secure_delete=ON`: what is
+    /// replaced or removed is written over with zeros, also in pages that become free. The log has the frames from before until
+    /// it is emptied, and where SQLite moves a row to another page, its old place may stay as it is: a backup has neither.
     pub(super) fn writer(&self) -> Result<SqliteSession, rusqlite::Error> {
         let connection = self.connection()?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; \
-             PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -4096",
+             PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -4096; PRAGMA secure_delete = ON",
         )?;
         if let Some(pages) = self.max_pages {
             connection.execute_batch(&format!("PRAGMA max_page_count = {pages}"))?;

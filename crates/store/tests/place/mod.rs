@@ -1,10 +1,17 @@
 //! A database in a folder of its own, and where its backups go.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use ficha_core::ports::{BackupError, BackupStore};
+use ficha_core::{
+    ports::{BackupError, BackupStore, Edit, OperatorStore},
+    records::{PasswordHash, User},
+};
 use ficha_store::{OpenOptions, SqliteStore};
-use ficha_testkit::store_suite::samples::{NOON, founded};
+use ficha_testkit::store_suite::samples::{NOON, act, founded, user};
 use ficha_types::IssuerName;
 use tempfile::TempDir;
 
@@ -35,4 +42,14 @@ impl Place {
     pub(crate) async fn back_up(&self, store: &SqliteStore) -> Result<u64, BackupError> {
         store.backup(&self.backup(), NOON, Arc::new(|_, _| true)).await
     }
+}
+
+/// Makes a user, or replaces one, with a hash that can be looked for.
+pub(crate) async fn put(store: &SqliteStore, issuer: &IssuerName, name: &str, hash: &str) {
+    let user = User { password: PasswordHash::new(hash.to_owned()), ..user(name, &format!("sub-{name}")) };
+    store.commit(act(issuer, vec![Edit::PutUser(user)])).await.unwrap();
+}
+
+pub(crate) fn holds(file: &Path, text: &str) -> bool {
+    fs::read(file).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
 }
