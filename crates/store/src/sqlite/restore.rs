@@ -20,6 +20,9 @@ use super::{
 /// How far the numbers of changes move on: who followed them before finds none of the new ones among those that it knows.
 const NUMBERS: i64 = 1 << 32;
 
+/// What SQLite may leave beside a database.
+const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
 /// Bytes that are copied at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -183,32 +186,47 @@ impl Restoring {
         moved.map_err(|e| RestoreError::Unusable(e.into()))
     }
 
-    /// Puts the copy, which nobody has open any more, in the database's place. Answers where the replaced one is now.
+    /// Puts the copy, which nobody has open any more, in the database's place, in which there is one at every moment. Answers
+    /// where the replaced one is now.
     ///
     /// # Errors
     /// [`RestoreError::File`].
     pub fn finish(self, now: UnixSeconds) -> Result<Option<PathBuf>, RestoreError> {
-        self.open()
-            .and_then(|c| c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-            .map_err(|e| RestoreError::Unusable(e.into()))?;
-        let kept = self.there.then(|| beside(&self.path, &format!(".before-{}", now.0)));
-        // The log first: it must never stand beside another database than its own.
-        for suffix in ["-wal", "-shm", ""] {
-            let old = beside(&self.path, suffix);
-            let moved = match &kept {
-                Some(kept) => fs::rename(&old, beside(kept, suffix)),
-                None => fs::remove_file(&old),
-            };
-            match moved {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(file(&old, source)),
-                Ok(()) | Err(_) => {}
-            }
-        }
+        empty_log(&self.staged).map_err(|e| RestoreError::Unusable(e.into()))?;
         File::open(&self.staged).and_then(|staged| staged.sync_all()).map_err(|e| file(&self.staged, e))?;
+        let kept = if self.there { Some(self.keep(now)?) } else { None };
+        // It must never stand beside another database than its own.
+        for log in LOGS.map(|log| beside(&self.path, log)) {
+            present(fs::remove_file(&log)).map_err(|e| file(&log, e))?;
+        }
         fs::rename(&self.staged, &self.path).map_err(|e| file(&self.path, e))?;
         let folder = self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| file(folder, e))?;
         Ok(kept)
+    }
+
+    /// Gives the database that is replaced a second name, which no file has.
+    fn keep(&self, now: UnixSeconds) -> Result<PathBuf, RestoreError> {
+        // One that is damaged is kept with its log as it is.
+        let _ = empty_log(&self.path);
+        let mut number = 1;
+        loop {
+            let suffix = if number == 1 { format!(".before-{}", now.0) } else { format!(".before-{}-{number}", now.0) };
+            let kept = beside(&self.path, &suffix);
+            number += 1;
+            if LOGS.iter().any(|log| fs::symlink_metadata(beside(&kept, log)).is_ok()) {
+                continue;
+            }
+            match fs::hard_link(&self.path, &kept) {
+                Err(source) if source.kind() == io::ErrorKind::AlreadyExists => continue,
+                linked => linked.map_err(|e| file(&kept, e))?,
+            }
+            for log in LOGS {
+                let linked = fs::hard_link(beside(&self.path, log), beside(&kept, log));
+                present(linked).map_err(|e| file(&beside(&kept, log), e))?;
+            }
+            return Ok(kept);
+        }
     }
 
     fn copy(&self, backup: &Path, copied: &mut dyn FnMut(u64, u64)) -> Result<(), RestoreError> {
@@ -227,11 +245,7 @@ impl Restoring {
     }
 
     fn open(&self) -> Result<Connection, rusqlite::Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.staged, flags)?;
-        connection
-            .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
-        Ok(connection)
+        open(&self.staged)
     }
 }
 
@@ -240,6 +254,25 @@ impl Drop for Restoring {
         // What is left there is a copy.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
+    Ok(connection)
+}
+
+/// Carries the log into the database file; SQLite takes it away when nobody has the database open any more.
+fn empty_log(path: &Path) -> Result<(), rusqlite::Error> {
+    let connection = open(path)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// What was done to a file that may be missing.
+fn present(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
 fn file(path: &Path, source: io::Error) -> RestoreError {
