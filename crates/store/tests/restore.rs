@@ -4,7 +4,8 @@
 mod place;
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -74,4 +75,38 @@ async fn at_no_moment_is_there_no_database_while_it_is_replaced() {
         ended.store(true, Ordering::SeqCst);
     });
     assert_eq!(missed.into_inner(), 0);
+}
+
+#[tokio::test]
+async fn what_is_restored_is_its_predecessors_owners_or_the_folders() {
+    let (place, store, _) = Place::founded().await;
+    place.back_up(&store).await.unwrap();
+    drop(store);
+    let (path, lock) = (place.database(), place.database().with_file_name("ficha.db.lock"));
+    let facts = |path: &Path| {
+        let facts = fs::metadata(path).unwrap();
+        (facts.uid(), facts.gid(), facts.mode() & 0o777)
+    };
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    restore(&place);
+    assert_eq!(facts(&path).2, 0o640);
+    if chown(&path, Some(4711), Some(4712)).is_err() {
+        println!("SKIPPED: only root gives files to others");
+        return;
+    }
+    restore(&place);
+    assert_eq!(facts(&path), (4711, 4712, 0o640));
+    chown(path.parent().unwrap(), Some(4713), Some(4714)).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(&lock).unwrap();
+    restore(&place);
+    assert_eq!((facts(&path), facts(&lock)), ((4713, 4714, 0o600), (4713, 4714, 0o600)));
+    // What the folder's owner has put in the lock's place is not given away.
+    let foreign = path.with_file_name("foreign");
+    fs::write(&foreign, "").unwrap();
+    let before = facts(&foreign);
+    fs::remove_file(&lock).unwrap();
+    symlink(&foreign, &lock).unwrap();
+    restore(&place);
+    assert_eq!(facts(&foreign), before);
 }

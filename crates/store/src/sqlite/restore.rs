@@ -1,9 +1,9 @@
 //! Putting a backup in the place of a database: checked whole before anything is replaced.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -87,8 +87,9 @@ pub struct Restoring {
     path: PathBuf,
     folder: PathBuf,
     staged: PathBuf,
+    copy: File,
     there: bool,
-    _lock: File,
+    lock: File,
 }
 
 impl Restoring {
@@ -110,7 +111,9 @@ impl Restoring {
         }
         DirBuilder::new().mode(0o700).create(&folder).map_err(|e| file(&folder, e))?;
         let staged = folder.join(path.file_name().unwrap_or_default());
-        Ok(Self { path: path.to_owned(), folder, staged, there, _lock: lock })
+        let copy = File::options().write(true).create_new(true).mode(0o600).open(&staged);
+        let copy = copy.map_err(|e| file(&staged, e))?;
+        Ok(Self { path: path.to_owned(), folder, staged, copy, there, lock })
     }
 
     /// Where the copy stands: a folder of its own, in which it can be opened as any database.
@@ -129,7 +132,7 @@ impl Restoring {
         now: UnixSeconds,
         copied: &mut dyn FnMut(u64, u64),
     ) -> Result<BackupFacts, RestoreError> {
-        self.copy(backup, copied)?;
+        self.fill(backup, copied)?;
         let connection = self.open().map_err(|e| RestoreError::Unusable(e.into()))?;
         migrate::check(&connection).map_err(RestoreError::Unusable)?;
         if let Some(foreign) = migrate::foreign(&connection).map_err(RestoreError::Unusable)? {
@@ -193,16 +196,36 @@ impl Restoring {
     /// [`RestoreError::File`].
     pub fn finish(self, now: UnixSeconds) -> Result<Option<PathBuf>, RestoreError> {
         empty_log(&self.staged).map_err(|e| RestoreError::Unusable(e.into()))?;
-        File::open(&self.staged).and_then(|staged| staged.sync_all()).map_err(|e| file(&self.staged, e))?;
+        self.hand_over().map_err(|e| file(&self.staged, e))?;
         let kept = if self.there { Some(self.keep(now)?) } else { None };
         // It must never stand beside another database than its own.
         for log in LOGS.map(|log| beside(&self.path, log)) {
             present(fs::remove_file(&log)).map_err(|e| file(&log, e))?;
         }
         fs::rename(&self.staged, &self.path).map_err(|e| file(&self.path, e))?;
-        let folder = self.path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(&self.path);
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| file(folder, e))?;
         Ok(kept)
+    }
+
+    /// Gives the copy and the lock to the owner of the file that is replaced, with the rights of that file, else to the folder's
+    /// owner: root may have made them, and the server runs as somebody else.
+    fn hand_over(&self) -> io::Result<()> {
+        let replaced = fs::metadata(&self.path).ok();
+        let mode = replaced.as_ref().filter(|_| self.there).map_or(0o600, |replaced| replaced.mode() & 0o777);
+        let owner = replaced.map_or_else(|| fs::metadata(folder_of(&self.path)), Ok)?;
+        let (lock, named) = (self.lock.metadata()?, fs::symlink_metadata(beside(&self.path, ".lock"))?);
+        // The owner of the folder may have put a link to a file of root's there.
+        let is_lock = (lock.ino(), lock.dev(), lock.nlink()) == (named.ino(), named.dev(), 1);
+        for made in [Some(&self.copy), is_lock.then_some(&self.lock)].into_iter().flatten() {
+            match fchown(made, Some(owner.uid()), Some(owner.gid())) {
+                // Who isn't root has made them as the server would.
+                Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.copy.set_permissions(Permissions::from_mode(mode))?;
+        self.copy.sync_all()
     }
 
     /// Gives the database that is replaced a second name, which no file has.
@@ -229,12 +252,10 @@ impl Restoring {
         }
     }
 
-    fn copy(&self, backup: &Path, copied: &mut dyn FnMut(u64, u64)) -> Result<(), RestoreError> {
+    fn fill(&self, backup: &Path, copied: &mut dyn FnMut(u64, u64)) -> Result<(), RestoreError> {
         let mut from = File::open(backup).map_err(|e| file(backup, e))?;
         let total = from.metadata().map_err(|e| file(backup, e))?.len();
-        let staged = File::options().write(true).create_new(true).mode(0o600).open(&self.staged);
-        let mut staged = staged.map_err(|e| file(&self.staged, e))?;
-        let (mut chunk, mut done) = (vec![0; CHUNK], 0);
+        let (mut staged, mut chunk, mut done) = (&self.copy, vec![0; CHUNK], 0);
         loop {
             let n = from.read(&mut chunk).map_err(|e| file(backup, e))?;
             let Some(bytes) = chunk.get(..n).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
@@ -254,6 +275,10 @@ impl Drop for Restoring {
         // What is left there is a copy.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
