@@ -61,7 +61,6 @@ struct LostSince {
     revocations: u64,
     families: u64,
     marks: u64,
-    changes: u64,
 }
 
 pub(super) async fn run(args: RestoreArgs, global: &Global) -> Result<()> {
@@ -130,12 +129,7 @@ impl ComesBack {
             live_tokens: facts.live_tokens,
             families: facts.families,
             revocations: facts.revocations,
-            lost: lost.map(|Lost { revocations, families, marks, changes }| LostSince {
-                revocations,
-                families,
-                marks,
-                changes,
-            }),
+            lost: lost.map(|Lost { revocations, families, marks }| LostSince { revocations, families, marks }),
         }
     }
 }
@@ -175,11 +169,10 @@ impl ComesBack {
         let lost = match &self.lost {
             Some(lost) => format!(
                 "The database that was there had {} revocations, {} ended families and {} not-before marks that the backup does not\n\
-                 know, and was {} changes further.",
+                 know.",
                 grouped(lost.revocations),
                 grouped(lost.families),
-                grouped(lost.marks),
-                grouped(lost.changes)
+                grouped(lost.marks)
             ),
             None => "How many they are can't be told: there is no other database to compare with.".to_owned(),
         };

@@ -77,8 +77,6 @@ pub struct Lost {
     pub families: u64,
     /// Not-before marks, or later ones.
     pub marks: u64,
-    /// Changes of any kind.
-    pub changes: u64,
 }
 
 /// A backup on its way to a database's place, which is locked meanwhile.
@@ -167,10 +165,6 @@ impl Restoring {
             marks: count(
                 "SELECT count(*) FROM old.marks o WHERE NOT EXISTS (SELECT 1 FROM main.marks n WHERE n.issuer = o.issuer \
                  AND n.kind = o.kind AND n.owner = o.owner AND n.api = o.api AND n.at >= o.at)",
-            )?,
-            changes: count(
-                "SELECT coalesce(sum(o.change - coalesce(n.change, 0)), 0) FROM old.counters o LEFT JOIN main.counters n \
-                 ON n.issuer = o.issuer WHERE o.change > coalesce(n.change, 0)",
             )?,
         })
     }
