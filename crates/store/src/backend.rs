@@ -84,9 +84,17 @@ pub(crate) fn word<T: FromStr<Err = BadWord>>(row: &dyn Row, column: usize) -> R
     row.text(column)?.parse().map_err(|e: BadWord| Failure::damaged(&e))
 }
 
-/// A record out of a JSON column.
-pub(crate) fn record<T: DeserializeOwned>(row: &dyn Row, column: usize) -> Result<T, Failure> {
-    serde_json::from_str(row.text(column)?).map_err(|e| Failure::damaged(&e))
+/// A record out of a JSON column of a table; one that can't be read is told by the columns that are its key.
+pub(crate) fn record<T: DeserializeOwned>(
+    row: &dyn Row,
+    column: usize,
+    (table, key): (&str, &[usize]),
+) -> Result<T, Failure> {
+    let read = serde_json::from_str(row.text(column)?);
+    read.or_else(|e| {
+        let key: Vec<_> = key.iter().map(|&column| row.text(column)).collect::<Result<_, _>>()?;
+        Err(Failure::unreadable(table, &key, &e))
+    })
 }
 
 /// A record for a JSON column.
@@ -181,6 +189,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    pub(crate) fn unreadable(table: &str, key: &[&str], error: &dyn std::error::Error) -> Self {
+        Self::Damaged(format!("a row of {table} can't be read back ({}): {error}", key.join(", ")))
+    }
+
     pub(crate) fn damaged(error: &dyn std::error::Error) -> Self {
         Self::Damaged(format!("a row can't be read back: {error}"))
     }

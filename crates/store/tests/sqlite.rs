@@ -10,11 +10,11 @@ use std::{
 };
 
 use ficha_core::ports::{
-    ClientStore, FeedStore, OperatorStore, Place, Standing, StoreError, TokenStore, Trade, UpkeepStore,
+    ClientStore, Edit, FeedStore, OperatorStore, Place, Standing, StoreError, TokenStore, Trade, UpkeepStore,
 };
 use ficha_store::{OpenError, OpenFailure, OpenOptions, SqliteStore};
 use ficha_testkit::store_suite::samples::{
-    NOON, advanced, app, cards, client, founded, last_change, revocation, token, used,
+    NOON, act, advanced, app, cards, client, first_page, founded, last_change, revocation, token, used, user,
 };
 use ficha_types::{NodeName, Seconds};
 use futures_util::future::join_all;
@@ -202,6 +202,38 @@ async fn damage_is_told_as_such_never_as_nobody_and_ends_with_its_cause() {
     database.write_all_at(&whole, 0).unwrap();
     assert!(store.client(&issuer, &app()).await.unwrap().is_some());
     store.revoke_token(&issuer, &revocation(1), NOON, 100).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_cant_be_read_back_is_named() {
+    let (store, folder) = empty_sqlite().await;
+    let issuer = founded(&store, "acme").await;
+    let edits = vec![Edit::PutUser(user("ada", "sub-1")), Edit::PutClient(client("good"))];
+    store.commit(act(&issuer, edits)).await.unwrap();
+    let past = past_its_back(&folder);
+    let spoil = |table: &str| past.execute_batch(&format!("UPDATE {table} SET record = '{{1:2}}'")).unwrap();
+    past.execute_batch("UPDATE clients SET record = '{1:2}' WHERE id = 'app'").unwrap();
+    for found in [store.clients(&issuer, first_page()).await.map(drop), store.client(&issuer, &app()).await.map(drop)] {
+        assert_eq!(
+            found.unwrap_err().to_string(),
+            "the store failed: a row of clients can't be read back (acme, app): \
+             key must be a string at line 1 column 2"
+        );
+    }
+    spoil("users");
+    spoil("apis");
+    let ada = "ada".parse().unwrap();
+    for (found, named) in [
+        (store.user(&issuer, &ada).await.map(drop), "users can't be read back (acme, ada)"),
+        (store.users(&issuer, first_page()).await.map(drop), "users can't be read back (acme, ada)"),
+        (store.issuer(&issuer).await.map(drop), "apis can't be read back (acme, cards)"),
+    ] {
+        let why = found.unwrap_err().to_string();
+        assert!(why.contains(named), "{why}");
+    }
+    spoil("issuers");
+    let why = store.issuers(first_page()).await.unwrap_err().to_string();
+    assert!(why.contains("issuers can't be read back (acme)"), "{why}");
 }
 
 #[tokio::test]

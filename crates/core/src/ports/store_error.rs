@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was written: no connection, locked, full, damaged, read-only.
-    #[error("the store can't be reached: {0}")]
+    #[error("the store failed: {0}")]
     Unreachable(String),
     /// It may have been written: the connection was lost at commit. The same step may be sent again.
     #[error("the store did not say whether it committed: {0}")]

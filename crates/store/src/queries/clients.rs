@@ -20,7 +20,8 @@ static ONE: Query = Query::new(
      LEFT JOIN marks m ON m.issuer = c.issuer AND m.kind = 'client' AND m.owner = c.id \
      WHERE c.issuer = $1 AND c.id = $2",
 );
-static SOME: Query = Query::new("SELECT record FROM clients WHERE issuer = $1 AND id > $2 ORDER BY id LIMIT $3");
+static SOME: Query =
+    Query::new("SELECT record, issuer, id FROM clients WHERE issuer = $1 AND id > $2 ORDER BY id LIMIT $3");
 static POLICY: Query = Query::new("SELECT policy FROM clients WHERE issuer = $1 AND id = $2");
 static PUT: Query = Query::new(
     "INSERT INTO clients (issuer, id, policy, record) VALUES ($1, $2, $3, $4) \
@@ -47,7 +48,8 @@ pub(crate) async fn one<S: Session>(
         })
         .await?;
     let Some((json, _)) = rows.first() else { return Ok(None) };
-    let client = serde_json::from_str(json).map_err(|e| Failure::damaged(&e))?;
+    let client =
+        serde_json::from_str(json).map_err(|e| Failure::unreadable("clients", &[issuer.as_str(), id.as_str()], &e))?;
     let mut found = ClientRow { client, mark: None, api_marks: Vec::new() };
     for (api, at) in rows.into_iter().filter_map(|(_, mark)| mark) {
         if api.is_empty() {
@@ -65,7 +67,11 @@ pub(crate) async fn some<S: Session>(
     issuer: &IssuerName,
     page: &Page,
 ) -> Result<Vec<Client>, Failure> {
-    session.all(&SOME, &[text(issuer), text(&page.after), operator::limit(page)], |row| record(row, 0)).await
+    session
+        .all(&SOME, &[text(issuer), text(&page.after), operator::limit(page)], |row| {
+            record(row, 0, ("clients", &[1, 2]))
+        })
+        .await
 }
 
 /// Makes or replaces a client; with another policy its live tokens end.

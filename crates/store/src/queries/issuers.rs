@@ -14,16 +14,16 @@ use super::{
 };
 use crate::backend::{Failure, Query, Row, Session, Value, any, json, record, text};
 
-static SOME: Query = Query::new("SELECT record FROM issuers WHERE issuer > $1 ORDER BY issuer LIMIT $2");
+static SOME: Query = Query::new("SELECT record, issuer FROM issuers WHERE issuer > $1 ORDER BY issuer LIMIT $2");
 /// As many as [`PLACES`]: one statement, whatever is asked.
 static AT: Query = Query::new(
-    "SELECT b.url, i.record FROM base_urls b JOIN issuers i ON i.issuer = b.issuer WHERE b.url IN (\
+    "SELECT b.url, i.record, i.issuer FROM base_urls b JOIN issuers i ON i.issuer = b.issuer WHERE b.url IN (\
      $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
      $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, \
      $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54)",
 );
 static OF_HOST: Query = Query::new(
-    "SELECT b.url, i.record FROM base_urls b JOIN issuers i ON i.issuer = b.issuer \
+    "SELECT b.url, i.record, i.issuer FROM base_urls b JOIN issuers i ON i.issuer = b.issuer \
      WHERE b.url > $1 AND b.url < $2 ORDER BY b.url LIMIT $3",
 );
 /// Behind a port stands nothing or `/`, and `0` comes after `/`.
@@ -32,7 +32,7 @@ static STANDS: Query = Query::new(
      OR (url >= $7 AND url < $8) OR (url >= $9 AND url < $10) OR (url >= $11 AND url < $12) LIMIT 1",
 );
 static ONE: Query = Query::new(
-    "SELECT i.record, c.change, c.configured FROM issuers i JOIN counters c ON c.issuer = i.issuer WHERE i.issuer = $1",
+    "SELECT i.record, c.change, c.configured, i.issuer FROM issuers i JOIN counters c ON c.issuer = i.issuer WHERE i.issuer = $1",
 );
 static PUT: Query = Query::new(
     "INSERT INTO issuers (issuer, record) VALUES ($1, $2) \
@@ -47,7 +47,7 @@ static TAKE_URL: Query = Query::new(
 const ORIGINS: usize = 6;
 
 static URL_HOLDER: Query = Query::new("SELECT issuer FROM base_urls WHERE url = $1");
-static APIS: Query = Query::new("SELECT record FROM apis WHERE issuer = $1 ORDER BY name");
+static APIS: Query = Query::new("SELECT record, issuer, name FROM apis WHERE issuer = $1 ORDER BY name");
 static AUDIENCE_HOLDER: Query = Query::new("SELECT name FROM apis WHERE issuer = $1 AND audience = $2 AND name <> $3");
 static PUT_API: Query = Query::new(
     "INSERT INTO apis (issuer, name, audience, record) VALUES ($1, $2, $3, $4) \
@@ -57,7 +57,7 @@ static REMOVE_API: Query = Query::new("DELETE FROM apis WHERE issuer = $1 AND na
 
 /// Issuers' declarations by name, after one.
 pub(crate) async fn some<S: Session>(session: &mut S, page: &Page) -> Result<Vec<Issuer>, Failure> {
-    session.all(&SOME, &[text(&page.after), operator::limit(page)], |row| record(row, 0)).await
+    session.all(&SOME, &[text(&page.after), operator::limit(page)], |row| record(row, 0, ("issuers", &[1]))).await
 }
 
 /// Who has one of these base URLs: an indexed look-up for each, by one statement for every [`PLACES`].
@@ -101,11 +101,13 @@ pub(crate) async fn of_host<S: Session>(session: &mut S, host: &str, page: &Page
 /// An issuer with what a node needs to serve it, as of one moment.
 pub(crate) async fn one<S: Session>(session: &mut S, name: &IssuerName) -> Result<Option<IssuerRows>, Failure> {
     session.one_moment().await?;
-    let found = session.first(&ONE, &[text(name)], |row| Ok((record(row, 0)?, row.int(1)?, row.int(2)?))).await?;
+    let found = session
+        .first(&ONE, &[text(name)], |row| Ok((record(row, 0, ("issuers", &[3]))?, row.int(1)?, row.int(2)?)))
+        .await?;
     let Some((issuer, change, configured)) = found else { return Ok(None) };
     Ok(Some(IssuerRows {
         issuer,
-        apis: session.all(&APIS, &[text(name)], |row| record(row, 0)).await?,
+        apis: session.all(&APIS, &[text(name)], |row| record(row, 0, ("apis", &[1, 2]))).await?,
         keys: keys::signing(session, name).await?,
         sealing: keys::sealing(session, name).await?,
         mark: marks::standing(session, name, &Marked::Issuer).await?,
@@ -115,7 +117,7 @@ pub(crate) async fn one<S: Session>(session: &mut S, name: &IssuerName) -> Resul
 }
 
 fn read_place(row: &dyn Row) -> Result<PlaceRow, Failure> {
-    Ok(PlaceRow { url: row.text(0)?.to_owned(), issuer: record(row, 1)? })
+    Ok(PlaceRow { url: row.text(0)?.to_owned(), issuer: record(row, 1, ("issuers", &[2]))? })
 }
 
 /// Makes or replaces an issuer's declaration.

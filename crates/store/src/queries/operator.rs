@@ -18,7 +18,7 @@ static FIRST_COUNTER: Query = Query::new(
 /// Only acts move it, and these come one after the other.
 static AS_EXPECTED: Query = Query::new("SELECT change FROM counters WHERE issuer = $1 AND configured = $2");
 static ADD_AUDIT: Query = Query::new("INSERT INTO audit (issuer, number, record) VALUES ($1, $2, $3)");
-static AUDIT: Query = Query::new("SELECT record FROM audit WHERE issuer = $1 ORDER BY number DESC LIMIT $2");
+static AUDIT: Query = Query::new("SELECT record, issuer FROM audit WHERE issuer = $1 ORDER BY number DESC LIMIT $2");
 static NOTE: Query = Query::new("SELECT value FROM notes WHERE name = $1");
 static SET_NOTE: Query = Query::new(
     "INSERT INTO notes (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -125,7 +125,7 @@ pub(crate) async fn audit<S: Session>(
     issuer: &IssuerName,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, Failure> {
-    session.all(&AUDIT, &[text(issuer), Value::Int(limit.into())], |row| record(row, 0)).await
+    session.all(&AUDIT, &[text(issuer), Value::Int(limit.into())], |row| record(row, 0, ("audit", &[1]))).await
 }
 
 /// A note about the database.

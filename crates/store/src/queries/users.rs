@@ -14,16 +14,17 @@ use super::{
 use crate::backend::{Failure, Query, Row, Session, any, instant, json, optional, record, text, word};
 
 static BY_NAME: Query = Query::new(
-    "SELECT u.record, m.at FROM users u \
+    "SELECT u.record, m.at, u.issuer, u.name FROM users u \
      LEFT JOIN marks m ON m.issuer = u.issuer AND m.kind = 'user' AND m.owner = u.sub AND m.api = '' \
      WHERE u.issuer = $1 AND u.name = $2",
 );
 static BY_SUB: Query = Query::new(
-    "SELECT u.record, m.at FROM users u \
+    "SELECT u.record, m.at, u.issuer, u.name FROM users u \
      LEFT JOIN marks m ON m.issuer = u.issuer AND m.kind = 'user' AND m.owner = u.sub AND m.api = '' \
      WHERE u.issuer = $1 AND u.sub = $2",
 );
-static SOME: Query = Query::new("SELECT record FROM users WHERE issuer = $1 AND name > $2 ORDER BY name LIMIT $3");
+static SOME: Query =
+    Query::new("SELECT record, issuer, name FROM users WHERE issuer = $1 AND name > $2 ORDER BY name LIMIT $3");
 static SUB: Query = Query::new("SELECT sub FROM users WHERE issuer = $1 AND name = $2");
 static PUT: Query = Query::new(
     "INSERT INTO users (issuer, name, sub, record) VALUES ($1, $2, $3, $4) \
@@ -55,7 +56,9 @@ pub(crate) async fn by_subject<S: Session>(
 
 /// Users by name, after one.
 pub(crate) async fn some<S: Session>(session: &mut S, issuer: &IssuerName, page: &Page) -> Result<Vec<User>, Failure> {
-    session.all(&SOME, &[text(issuer), text(&page.after), operator::limit(page)], |row| record(row, 0)).await
+    session
+        .all(&SOME, &[text(issuer), text(&page.after), operator::limit(page)], |row| record(row, 0, ("users", &[1, 2])))
+        .await
 }
 
 /// Makes or replaces a user.
@@ -85,7 +88,8 @@ pub(super) async fn upgrade<S: Session>(
     let Some(before) = session.first(&RECORD, &place, |row| Ok(row.text(0)?.to_owned())).await? else {
         return Ok(None);
     };
-    let mut user: User = serde_json::from_str(&before).map_err(|e| Failure::damaged(&e))?;
+    let mut user: User = serde_json::from_str(&before)
+        .map_err(|e| Failure::unreadable("users", &[issuer.as_str(), name.as_str()], &e))?;
     if user.password != *from {
         return Ok(None);
     }
@@ -112,5 +116,5 @@ async fn sub_of<S: Session>(session: &mut S, issuer: &IssuerName, name: &Usernam
 }
 
 fn read(row: &dyn Row) -> Result<UserRow, Failure> {
-    Ok(UserRow { user: record(row, 0)?, mark: optional(row, 1, instant)? })
+    Ok(UserRow { user: record(row, 0, ("users", &[2, 3]))?, mark: optional(row, 1, instant)? })
 }
