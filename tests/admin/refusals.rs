@@ -1,8 +1,9 @@
 //! What is refused says why, what to do, and nothing of what was sent.
 
+use ficha_tests::eventually;
 use serde_json::{Value, json};
 
-use crate::{ask, server};
+use crate::{ask, own_server, server};
 
 #[test]
 fn what_is_not_there_is_404_with_the_way_out() {
@@ -53,4 +54,23 @@ fn what_contradicts_a_rule_or_a_name_is_told() {
     let cards = json!({ "id": "cards", "grants": [] });
     let taken = ask(&server, "POST /v1/issuers/acme/clients", &cards).expect(409).json();
     assert!(taken["message"].as_str().unwrap().contains("cards"), "{taken}");
+}
+
+#[test]
+fn a_failure_of_ours_stands_in_the_log_once_with_its_cause_and_what_was_asked() {
+    let server = own_server();
+    let store = rusqlite::Connection::open(server.data.join("ficha.db")).unwrap();
+    store.execute_batch("UPDATE apis SET record = '{}'").unwrap();
+    let failed = ask(&server, "GET /v1/issuers/acme/keys", &Value::Null).expect(503).json();
+    let cause = failed["message"].as_str().unwrap();
+    let lines = || -> Vec<Value> {
+        let log = server.said("err");
+        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|line: &Value| line.to_string().contains("a request of administration failed")).collect()
+    };
+    eventually("it is logged", || !lines().is_empty());
+    let [line] = &lines()[..] else { panic!("{:#?}", lines()) };
+    let text = line.to_string();
+    assert!(text.contains(&serde_json::to_string(cause).unwrap()), "{cause}: {text}");
+    assert!(text.contains("GET /v1/issuers/{issuer}/keys"), "{text}");
 }

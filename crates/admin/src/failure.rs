@@ -2,6 +2,8 @@
 
 use axum::{
     Json,
+    extract::{MatchedPath, Request},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use ficha_core::{
@@ -46,13 +48,20 @@ impl Failure {
 
     /// A fault of this program.
     pub(crate) fn fault(message: &str) -> Self {
-        tracing::error!(message, "a request of administration failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", message.into(), String::new())
     }
 
-    /// What is answered, without its status.
-    pub(crate) fn into_body(self) -> ErrorBody {
+    /// What is answered by `action` within a body that was begun already, without its status; a failure of ours is logged.
+    pub(crate) fn into_body(self, action: &str) -> ErrorBody {
+        if let Some(cause) = self.cause() {
+            cause.log(action);
+        }
         self.body
+    }
+
+    /// Why it failed, where that is ours.
+    fn cause(&self) -> Option<Cause> {
+        self.status.is_server_error().then(|| Cause(self.body.message.clone()))
     }
 
     fn new(status: StatusCode, error: &str, message: String, hint: String) -> Self {
@@ -79,15 +88,37 @@ impl From<OperatorError> for Failure {
         if let OperatorError::Declaration(problems) = error {
             failure.body.problems = problems;
         }
-        if failure.status.is_server_error() {
-            tracing::error!(message = failure.body.message, "a request of administration failed");
-        }
         failure
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let cause = self.cause();
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
     }
+}
+
+/// Why a request failed that should not have; travels beside the answer to where it is logged.
+#[derive(Debug, Clone)]
+struct Cause(String);
+
+impl Cause {
+    fn log(&self, action: &str) {
+        tracing::error!(error = %self.0, action, "a request of administration failed");
+    }
+}
+
+/// Logs a failure of ours once, with the method and the route that were asked for.
+pub(crate) async fn log(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    if let Some(cause) = response.extensions().get::<Cause>() {
+        cause.log(&format!("{method} {}", path.as_ref().map_or("", MatchedPath::as_str)));
+    }
+    response
 }

@@ -55,7 +55,7 @@ pub(crate) async fn backup(
         };
         let end = match operator.backup(&actor, &asked.file, Arc::new(copied)).await {
             Ok(backup) => BackupLine::Done(backup),
-            Err(error) => BackupLine::Failed(Failure::from(error).into_body()),
+            Err(error) => BackupLine::Failed(Failure::from(error).into_body("POST /v1/backup")),
         };
         // Nobody waits for it.
         let _ = lines.send(end).await;

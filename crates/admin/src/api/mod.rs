@@ -15,6 +15,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
+    middleware::from_fn,
     routing::{delete, get, post},
 };
 use ficha_core::operator::Operator;
@@ -87,5 +88,6 @@ pub fn router(operator: Arc<Operator>) -> Router {
         .fallback(async || Failure::no_route(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Failure::no_route(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(crate::failure::log))
         .with_state(operator)
 }
