@@ -171,3 +171,16 @@ fn an_apis_secret_is_made_exported_and_promoted() {
     assert!(!site.base().get("/.well-known/jwks.json").text().contains(&next), "never in a key set");
     assert_eq!(site.run("key export --api cards").code, 1, "no secret of an API");
 }
+
+#[test]
+fn an_apis_secret_never_signs_before_the_api_can_know_it() {
+    let site = Site::new(Config::new());
+    let before = site.json("key list");
+    for line in ["key rotate --api old --now", "key rotate --now"] {
+        let said = site.run(line).expect(1);
+        for word in ["old", "key export", "key promote"] {
+            assert!(said.stderr.contains(word), "{word}: {}", said.stderr);
+        }
+    }
+    assert_eq!(site.json("key list"), before, "nothing was made");
+}

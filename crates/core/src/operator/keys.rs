@@ -147,7 +147,8 @@ impl Operator {
     /// Makes the successors: published at once, signing a day later, or when promoted for an API's secret; answers them.
     ///
     /// # Errors
-    /// [`OperatorError::Refused`] when a successor waits already; others as in any act.
+    /// [`OperatorError::Refused`] when a successor waits already, and for an API's secret that would sign before its API can
+    /// know it; others as in any act.
     pub async fn key_rotate(
         &self,
         actor: &Actor,
@@ -160,8 +161,12 @@ impl Operator {
             let mut needed = Vec::new();
             let mut act = Act::default();
             for slot in self.rotated(&rows, scope)? {
+                let first = slot.signer(&rows.keys, now).is_none();
+                if let (Some(api), true, false) = (&slot.api, scope.now, first) {
+                    return Err(unknown_to(api));
+                }
                 check_room(&rows, &slot, now)?;
-                let at_once = scope.now || slot.signer(&rows.keys, now).is_none();
+                let at_once = scope.now || first;
                 let (state, since) =
                     if at_once { (KeyState::Active, now) } else { (KeyState::Next, later(&slot, now)) };
                 if at_once {
@@ -322,6 +327,16 @@ impl Operator {
         let needed = [Needed { slot, state, since }];
         Ok(self.make_keys(&rows.issuer, &sealing, &rows.keys, &needed).await?.pop())
     }
+}
+
+/// A new secret of `api` may not sign at once: nothing publishes it, so its API would refuse every token.
+fn unknown_to(api: &ApiName) -> OperatorError {
+    OperatorError::refused(
+        format!("a new secret of {api} can't sign now: it is in no key set, and the API does not know it yet"),
+        format!(
+            "without --now: `ficha key rotate --api {api}`, `ficha key export --api {api}`, give it to the API, `ficha key promote`; other keys: --algorithm. A secret that leaked: `ficha key withdraw`"
+        ),
+    )
 }
 
 /// Whether a successor may be made: none waits, and an API's verifiers have room for it.

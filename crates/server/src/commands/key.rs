@@ -34,6 +34,7 @@ pub(crate) enum KeyCommand {
         #[arg(long)]
         api: Option<ApiName>,
         /// Let them sign at once. Whoever keeps the old key set refuses their tokens until it is read again.
+        /// Not for an API's secret.
         #[arg(long)]
         now: bool,
     },
