@@ -46,7 +46,9 @@ fn a_new_key_is_published_at_once_and_signs_when_it_is_promoted() {
     assert_eq!(kid(&token()), kid(&before), "it does not sign yet");
     assert_eq!(site.run("key rotate --algorithm ES256").code, 1, "a successor waits already");
 
-    assert_eq!(site.json(&format!("key promote {new}"))["state"], "active");
+    let promoted = site.run(&format!("key promote {new} --json")).done();
+    assert_eq!(promoted.json()["state"], "active");
+    assert!(promoted.stderr.contains("less than 24 hours ago"), "{}", promoted.stderr);
     let after = token();
     assert_eq!((kid(&after), state(&site, &kid(&before)).as_str()), (new.clone(), "retiring"));
     for token in [&before, &after] {
@@ -162,7 +164,8 @@ fn an_apis_secret_is_made_exported_and_promoted() {
 
     let second = site.json(&format!("key export {next}"));
     assert!(!verifies(&second, &before));
-    site.run(&format!("key promote {next}")).done();
+    let promoted = site.run(&format!("key promote {next}")).done();
+    assert!(!promoted.stderr.contains("key set"), "it is in none: {}", promoted.stderr);
     let after = token();
     assert!(verifies(&second, &after) && !verifies(&first, &after));
     for token in [&before, &after] {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ports::{Edit, IssuerRows},
-    records::{KeyRow, KeyState},
+    records::{KeyRow, KeyState, is_for_refresh},
 };
 
 /// How long a new key is published before it signs: longer than anybody caches a key set.
@@ -68,6 +68,17 @@ pub struct ExportedKey {
     /// The secret's bytes in base64url without padding, as in the `k` of a JWK (RFC 7518 §6.4.1).
     #[serde(serialize_with = "exposed")]
     pub secret: Secret,
+}
+
+impl KeyInfo {
+    /// Whether it began to sign before everybody who keeps a key set can have read it. Secrets of APIs and keys for refresh
+    /// tokens are in none.
+    #[must_use]
+    pub fn signs_early(&self) -> bool {
+        let published = self.api.is_none() && !self.kid.parse().is_ok_and(|kid| is_for_refresh(&kid));
+        let early = self.since.is_some_and(|since| since < self.created_at + PUBLISHED_BEFORE);
+        published && early && self.state == KeyState::Active
+    }
 }
 
 /// What came of a withdrawal.

@@ -81,17 +81,14 @@ pub(super) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
             let issuer = server.issuer(issuer.as_ref(), has).await?;
             let scope = KeyScope { algorithm, api: api.clone(), now };
             let made: Vec<KeyInfo> = server.post(&format!("/v1/issuers/{issuer}/keys"), &scope).await?;
-            if now {
-                note(
-                    "The new keys sign at once: whoever keeps the old key set (for at most 5 minutes, if it keeps to max-age) refuses their tokens until then.",
-                );
-            }
+            warn_of_early(&made);
             say(json, &made, |made| list(made))
         }
         KeyCommand::Export { kid, api, issuer } => export(&server, (kid, api, issuer), json).await,
         KeyCommand::Promote(which) => {
             let path = format!("{}/promote", path(&server, &which).await?);
             let key: KeyInfo = server.post(&path, &Value::Null).await?;
+            warn_of_early(std::slice::from_ref(&key));
             say(json, &key, |key| list(std::slice::from_ref(key)))
         }
         KeyCommand::Withdraw(which) => {
@@ -99,6 +96,15 @@ pub(super) async fn run(command: KeyCommand, global: &Global) -> Result<()> {
             let gone: Withdrawn = server.post(&path, &Value::Null).await?;
             say(json, &gone, withdrawn)
         }
+    }
+}
+
+/// Says what it means that keys sign which were not published for a day.
+fn warn_of_early(keys: &[KeyInfo]) {
+    if keys.iter().any(KeyInfo::signs_early) {
+        note(
+            "What signs now was published less than 24 hours ago: whoever keeps the old key set (for at most 5 minutes, if it keeps to max-age) refuses its tokens until then.",
+        );
     }
 }
 
