@@ -228,3 +228,32 @@ fn a_large_declaration_is_applied_in_pieces_and_goes_on_where_it_was_interrupted
     let again = site.run(&format!("apply {all}")).done();
     assert_eq!(again.stdout, "Everything is as declared (603 records). Nothing to do.\n");
 }
+
+#[test]
+fn a_secret_that_was_removed_stays_removed_though_the_file_still_holds_it() {
+    let site = Site::new(Config::new());
+    let (leaked, api_secret) = (secrets::fresh("a client's secret"), site.api_secret.clone());
+    let text = format!(
+        "{}[[issuer.client]]\nid = \"app\"\ngrants = [\"client_credentials\"]\nsecrets = [{{ sha256 = \"{}\", id = \"old\" }}]\n\
+         scopes = {{ cards = [\"cards:read\"] }}\n",
+        site.issuer(),
+        secrets::sha256(&leaked)
+    );
+    let file = site.server.file("app.toml", &text);
+    site.run(&format!("apply {file}")).done();
+    site.token(("app", &leaked)).expect(200);
+    site.run("client secret remove app old").done();
+    let of_api = site.json("api secret list cards");
+    site.run(&format!("api secret remove cards {}", of_api[0]["id"].as_str().unwrap())).done();
+
+    let again = site.run(&format!("apply {file}")).done();
+    assert!(again.stdout.starts_with("Everything is as declared"), "{}", again.stdout);
+    site.token(("app", &leaked)).expect(401);
+    let call = site.base().post("/oauth/introspect").basic("cards", &api_secret).form(&[("token", "x")]);
+    call.send().expect(401);
+
+    // Whoever means it adds it by its command.
+    let file = site.server.file("leaked.txt", &leaked);
+    site.run(&format!("client secret add app --secret-file {file}")).done();
+    site.token(("app", &leaked)).expect(200);
+}

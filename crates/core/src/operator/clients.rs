@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ports::{Edit, IssuerRows, Page},
-    records::{Client, Marked, Status},
+    records::{Client, Marked, RemovedSecrets, Status},
 };
 
 /// A client in a list.
@@ -163,6 +163,7 @@ impl Operator {
                 id: new.id.clone(),
                 status: Status::Enabled,
                 secrets: vec![secret],
+                removed_secrets: RemovedSecrets::default(),
                 grants: new.grants.clone(),
                 scopes,
                 auth_methods: new.auth_methods.clone(),

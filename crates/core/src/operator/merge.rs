@@ -8,7 +8,7 @@ use super::{
     DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredSecret, check::MAX_SECRETS, differences::policy_differs,
     sealing::Sealing,
 };
-use crate::records::{Api, Client, Issuer, SecretOrigin, Status, StoredSecret};
+use crate::records::{Api, Client, Issuer, RemovedSecrets, SecretOrigin, Status, StoredSecret};
 
 pub(super) fn issuer(declared: &DeclaredIssuer) -> Issuer {
     Issuer {
@@ -31,7 +31,7 @@ pub(super) fn api(
     (sealing, now): (&Sealing, UnixSeconds),
     usual: Algorithm,
 ) -> Result<Api, String> {
-    let kept = before.map_or(&[][..], |api| &api.secrets);
+    let held = before.map(|api| Held { secrets: &api.secrets, removed: &api.removed_secrets });
     Ok(Api {
         name: declared.name.clone(),
         audience: declared.audience.clone(),
@@ -40,7 +40,8 @@ pub(super) fn api(
         longest_lifetime: declared.token_lifetime.max(before.map(|api| api.longest_lifetime)).unwrap_or_default(),
         algorithm: declared.algorithm.unwrap_or(usual),
         format: declared.format,
-        secrets: secrets(kept, &declared.secrets, declared.name.as_str(), (sealing, now))?,
+        secrets: secrets(held, &declared.secrets, declared.name.as_str(), (sealing, now))?,
+        removed_secrets: before.map(|api| api.removed_secrets.clone()).unwrap_or_default(),
     })
 }
 
@@ -50,11 +51,12 @@ pub(super) fn client(
     before: Option<&Client>,
     sealing: (&Sealing, UnixSeconds),
 ) -> Result<Client, String> {
-    let kept = before.map_or(&[][..], |client| &client.secrets);
+    let held = before.map(|client| Held { secrets: &client.secrets, removed: &client.removed_secrets });
     let mut after = Client {
         id: declared.id.clone(),
         status: declared.status.or(before.map(|b| b.status)).unwrap_or(Status::Enabled),
-        secrets: secrets(kept, &declared.secrets, declared.id.as_str(), sealing)?,
+        secrets: secrets(held, &declared.secrets, declared.id.as_str(), sealing)?,
+        removed_secrets: before.map(|client| client.removed_secrets.clone()).unwrap_or_default(),
         grants: declared.grants.clone(),
         scopes: declared.scopes.clone(),
         auth_methods: declared.auth_methods.clone(),
@@ -70,18 +72,27 @@ pub(super) fn client(
     Ok(after)
 }
 
-/// What is kept and what is declared, each once. An `Err` says what to mend.
+/// The secrets that there are, and those that were removed.
+#[derive(Clone, Copy)]
+struct Held<'r> {
+    secrets: &'r [StoredSecret],
+    removed: &'r RemovedSecrets,
+}
+
+/// What is kept and what is declared, each once; what was removed stays removed. An `Err` says what to mend.
 fn secrets(
-    kept: &[StoredSecret],
+    held: Option<Held<'_>>,
     declared: &[DeclaredSecret],
     owner: &str,
     (sealing, now): (&Sealing, UnixSeconds),
 ) -> Result<Vec<StoredSecret>, String> {
+    let kept = held.map_or(&[][..], |held| held.secrets);
+    let removed = |digest: &[u8; 32]| held.is_some_and(|held| held.removed.holds(digest));
     let mut all = kept.to_vec();
     let known: HashMap<_, _> = kept.iter().map(|s| (s.digest, &s.id)).collect();
     for secret in declared {
         let digest = sealing.digest(owner, &secret.sha256);
-        if known.contains_key(&digest) {
+        if known.contains_key(&digest) || removed(&digest) {
             continue;
         }
         let id = secret.id.clone().unwrap_or_else(|| id_of(&digest));

@@ -130,7 +130,8 @@ fn without(kept: &[StoredSecret], id: &str) -> Result<Vec<StoredSecret>, Operato
 
 /// The client with these secrets: its live tokens end.
 fn client_with(client: &Client, secrets: Vec<StoredSecret>) -> Client {
-    Client { secrets, policy: client.policy + 1, ..client.clone() }
+    let removed_secrets = client.removed_secrets.then(&client.secrets, &secrets);
+    Client { secrets, removed_secrets, policy: client.policy + 1, ..client.clone() }
 }
 
 impl Operator {
@@ -269,6 +270,7 @@ impl Operator {
         (secrets, said): (Vec<StoredSecret>, Said),
     ) -> Result<bool, OperatorError> {
         let mut api = find_api(rows, name)?.clone();
+        api.removed_secrets = api.removed_secrets.then(&api.secrets, &secrets);
         api.secrets = secrets;
         self.commit(actor, rows, Act::of(Edit::PutApi(api), said)).await
     }

@@ -3,7 +3,7 @@
 use ficha_types::{Algorithm, ApiName, Audience, Scope, Seconds};
 use serde::{Deserialize, Serialize};
 
-use super::StoredSecret;
+use super::{RemovedSecrets, StoredSecret};
 
 /// An API that accepts tokens of one issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Api {
     /// At most two, for introspection.
     #[serde(default)]
     pub secrets: Vec<StoredSecret>,
+    /// Those that were taken away.
+    #[serde(default, skip_serializing_if = "RemovedSecrets::is_empty")]
+    pub removed_secrets: RemovedSecrets,
 }
 
 /// What an access token is to its bearer.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ficha_types::{ApiName, AuthMethod, ClientId, GrantKind, ScopeSet};
 use serde::{Deserialize, Serialize};
 
-use super::StoredSecret;
+use super::{RemovedSecrets, StoredSecret};
 
 /// Whether somebody may do anything at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Client {
     pub status: Status,
     /// At most two live ones.
     pub secrets: Vec<StoredSecret>,
+    /// Those that were taken away.
+    #[serde(default, skip_serializing_if = "RemovedSecrets::is_empty")]
+    pub removed_secrets: RemovedSecrets,
     /// The grants that it may use.
     pub grants: BTreeSet<GrantKind>,
     /// The scopes that it holds, per API; an API that is absent is one that it may not use.

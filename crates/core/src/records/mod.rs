@@ -17,5 +17,5 @@ pub use issuer::{Issuer, Place};
 pub(crate) use key::is_for_refresh;
 pub use key::{KeyRow, KeyState, SealedKey, SealingPurpose};
 pub use mark::{Mark, Marked};
-pub use stored_secret::{SecretOrigin, StoredSecret};
+pub use stored_secret::{RemovedSecrets, SecretOrigin, StoredSecret};
 pub use user::{PasswordHash, User};

@@ -182,6 +182,7 @@ mod tests {
             id: "app".parse().unwrap(),
             status: Status::Enabled,
             secrets: Vec::new(),
+            removed_secrets: crate::records::RemovedSecrets::default(),
             grants: std::collections::BTreeSet::new(),
             scopes: [("cards".parse().unwrap(), ScopeSet::default())].into(),
             auth_methods: None,

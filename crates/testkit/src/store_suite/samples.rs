@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ficha_core::{
     ports::{Commit, Edit, Expect, FamilyUse, LiveKey, LiveOffer, LiveRow, Page, Revocation, Trade},
     records::{
-        Api, AuditEntry, Client, Issuer, KeyRow, KeyState, Mark, Marked, PasswordHash, Place, SealedKey,
-        SealingPurpose, SecretOrigin, Status, StoredSecret, TokenFormat, User,
+        Api, AuditEntry, Client, Issuer, KeyRow, KeyState, Mark, Marked, PasswordHash, Place, RemovedSecrets,
+        SealedKey, SealingPurpose, SecretOrigin, Status, StoredSecret, TokenFormat, User,
     },
 };
 use ficha_types::{
@@ -54,6 +54,7 @@ pub fn api(name: &str) -> Api {
         longest_lifetime: Seconds(0),
         format: TokenFormat::Jwt,
         secrets: vec![secret("introspection")],
+        removed_secrets: RemovedSecrets::default(),
     }
 }
 
@@ -63,6 +64,7 @@ pub fn client(id: &str) -> Client {
         id: word(id),
         status: Status::Enabled,
         secrets: vec![secret("first"), secret("second")],
+        removed_secrets: RemovedSecrets::default().then(&[secret("before")], &[]),
         grants: BTreeSet::from([GrantKind::ClientCredentials, GrantKind::RefreshToken]),
         scopes: BTreeMap::from([(word("cards"), word("read write"))]),
         auth_methods: None,
