@@ -257,3 +257,20 @@ fn a_secret_that_was_removed_stays_removed_though_the_file_still_holds_it() {
     site.run(&format!("client secret add app --secret-file {file}")).done();
     site.token(("app", &leaked)).expect(200);
 }
+
+#[test]
+fn a_password_hash_that_nothing_can_match_is_told_with_its_place() {
+    let site = site();
+    for hash in [
+        "$2b$04$abcdefghijklmnopqrstuuZGzzzzzzzzzzzz+zzzzzzzzzzzzzzzzz",
+        "$2b$04$abcdefghijklmnopqrstuuZGzzzzzzzzzzzz$zzzzzzzzzzzzzzzzz",
+        "$argon2id$v=18$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
+        let text = format!("{}[[issuer.user]]\nname = \"broken\"\npassword = {{ hash = \"{hash}\" }}\n", site.issuer());
+        let file = site.server.file("broken.toml", &text);
+        let said = site.run(&format!("apply {file}")).expect(2);
+        let line = text.lines().count();
+        assert!(said.stderr.contains(&format!("{file}:{line}: issuer.user.password.hash")), "{}", said.stderr);
+        assert!(!said.stderr.contains(hash), "{}", said.stderr);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, MIN_SALT_LEN, Params, Version};
 use ficha_jose::{constant_time_eq, pbkdf2_sha256_verify, pbkdf2_sha512_verify};
 use ficha_telemetry::metrics::metrics;
 use ficha_types::Secret;
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub enum BadHash {
     /// Not one of the forms.
     #[error(
-        "not a password hash that ficha knows: expected $argon2id$…, $2b$… (bcrypt) or $pbkdf2-sha256$i=…$salt$hash"
+        "not a password hash that ficha knows: expected $argon2id$v=19$…, $2b$… (bcrypt, 60 characters) or $pbkdf2-sha256$i=…$salt$hash, whole"
     )]
     Form,
     /// Its parameters would make a login too dear, or are none.
@@ -120,7 +120,7 @@ impl Passwords {
 /// [`BadHash`] when it is none of these or too dear.
 pub fn taken_in(hash: &str) -> Result<PasswordHash, BadHash> {
     let within = match Kind::of(hash).ok_or(BadHash::Form)? {
-        Kind::Argon2(parsed) => {
+        Kind::Argon2 { parsed, .. } => {
             let params = Params::try_from(&parsed).map_err(|_| BadHash::Parameters)?;
             let (memory, passes, lanes) = MOST;
             params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes
@@ -132,22 +132,26 @@ pub fn taken_in(hash: &str) -> Result<PasswordHash, BadHash> {
 }
 
 enum Kind {
-    Argon2(phc::PasswordHash),
+    Argon2 { parsed: phc::PasswordHash, version: Version },
     Bcrypt { cost: u32 },
     Pbkdf2 { parsed: phc::PasswordHash, iterations: u32, sha512: bool },
 }
 
 impl Kind {
+    /// `None` for what no password can ever match.
     fn of(hash: &str) -> Option<Self> {
-        if let Some(rest) = ["$2a$", "$2b$", "$2y$", "$2x$"].iter().find_map(|p| hash.strip_prefix(p)) {
-            let cost = rest.split('$').next()?.parse().ok()?;
-            return (hash.len() == 60).then_some(Self::Bcrypt { cost });
+        if ["$2a$", "$2b$", "$2y$", "$2x$"].iter().any(|prefix| hash.starts_with(prefix)) {
+            let cost = hash.parse::<bcrypt::HashParts>().ok()?.get_cost();
+            return Some(Self::Bcrypt { cost });
         }
         let parsed = phc::PasswordHash::new(hash).ok()?;
-        parsed.salt.as_ref()?;
+        let salt = parsed.salt.as_ref()?;
         parsed.hash.as_ref()?;
         match parsed.algorithm.as_str() {
-            "argon2id" => Some(Self::Argon2(parsed)),
+            "argon2id" => {
+                let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from).ok()?;
+                (salt.as_ref().len() >= MIN_SALT_LEN).then_some(Self::Argon2 { parsed, version })
+            }
             name @ ("pbkdf2-sha256" | "pbkdf2-sha512") => {
                 let sha512 = name == "pbkdf2-sha512";
                 let iterations = parsed.params.get_decimal("i")?;
@@ -160,10 +164,9 @@ impl Kind {
 
 fn matches(password: &[u8], hash: &str, memory: &mut Vec<Block>) -> Option<bool> {
     match Kind::of(hash)? {
-        Kind::Argon2(parsed) => {
+        Kind::Argon2 { parsed, version } => {
             let params = Params::try_from(&parsed).ok()?;
             let expected = parsed.hash?;
-            let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from).ok()?;
             let mut out = zeroize::Zeroizing::new(vec![0; expected.len()]);
             argon2_into((password, parsed.salt?.as_ref()), (version, params), &mut out, memory)?;
             Some(constant_time_eq(&out, expected.as_bytes()))
@@ -184,7 +187,7 @@ pub(crate) fn is_outdated(hash: &PasswordHash) -> bool {
 
 fn outdated(hash: &str) -> bool {
     match Kind::of(hash) {
-        Some(Kind::Argon2(parsed)) => {
+        Some(Kind::Argon2 { parsed, .. }) => {
             Params::try_from(&parsed).is_ok_and(|p| p.m_cost() < MEMORY_KIB || p.t_cost() < PASSES)
         }
         Some(Kind::Bcrypt { .. } | Kind::Pbkdf2 { .. }) => true,
@@ -257,5 +260,26 @@ mod tests {
             "$argon2id$v=19$m=1048576,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert_eq!(taken_in(dear), Err(BadHash::Parameters));
         assert_eq!(taken_in("plain"), Err(BadHash::Form));
+    }
+
+    #[test]
+    fn a_hash_that_no_password_can_match_is_not_taken_in() {
+        const TAIL: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let bcrypt = bcrypt::hash("password", 4).unwrap();
+        let (head, tail) = bcrypt.split_at(40);
+        let rest = tail.get(1..).unwrap();
+        for hash in [
+            format!("{head}+{rest}"),
+            format!("{head}${rest}"),
+            format!("{head}{rest}"),
+            format!("$argon2id$v=18$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA${TAIL}"),
+            format!("$argon2id$v=19$m=19456,t=2,p=1$AAAAAA${TAIL}"),
+            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            format!("$pbkdf2-sha256$29000$c2FsdHNhbHRzYWx0c2FsdA${TAIL}"),
+        ] {
+            assert_eq!(taken_in(&hash), Err(BadHash::Form), "{hash}");
+        }
+        assert!(taken_in(&bcrypt).is_ok());
+        assert!(taken_in(&format!("$argon2id$v=16$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA${TAIL}")).is_ok());
     }
 }
