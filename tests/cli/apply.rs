@@ -186,7 +186,7 @@ fn several_files_are_read_as_one_and_all_or_nothing_is_done() {
 fn an_unknown_dialect_and_a_wrong_url_are_refused() {
     let site = site();
     for (lines, word) in [
-        ("dialect = \"lencore\"\nbase_urls = [\"https://x.example\"]", "lencore"),
+        ("dialect = \"lencore\"\nbase_urls = [\"https://x.example\"]", "lencore, did you mean leancore?"),
         ("dialect = \"standard\"\nbase_urls = [\"http://x.example\"]", "https"),
         ("dialect = \"standard\"\nbase_urls = [\"https://x.example:*\"]", "canonical"),
         ("dialect = \"standard\"\nbase_urls = []", "base_urls"),

@@ -26,7 +26,7 @@ use ficha_core::{
 };
 use ficha_oauth::dialect::DialectSet;
 use ficha_store::{OpenOptions, PostgresFailure, PostgresOptions, PostgresStore, SqliteStore};
-use ficha_types::{NodeName, Seconds};
+use ficha_types::{DialectName, NodeName, Seconds};
 
 use crate::clock::{SystemClock, SystemEntropy};
 
@@ -316,6 +316,10 @@ impl Routes for BaseUrls {
     }
     fn check(&self, issuers: &[Issuer], others: &[Issuer]) -> Result<(), String> {
         ficha_oauth::check_base_urls(issuers, others, &self.0).map_err(|clash| clash.to_string())
+    }
+    fn nearest_dialect(&self, name: &DialectName) -> Option<String> {
+        let names: Vec<_> = self.0.list().map(|summary| summary.name.to_string()).collect();
+        ficha_config::nearest(name.as_str(), names.iter().map(String::as_str)).map(str::to_owned)
     }
 }
 

@@ -193,7 +193,17 @@ impl<'t> Section<'t> {
         {
             return Some(number);
         }
-        self.wrong(value, key, format!("expected a whole number up to {}, found {}", u32::MAX, noun(value)));
+        let found = match value.get_ref() {
+            DeValue::Integer(digits) if digits.as_str().starts_with('-') => "one below 0",
+            DeValue::Integer(_) => "a larger one",
+            DeValue::String(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => noun(value),
+        };
+        self.wrong(value, key, format!("expected a whole number from 0 to {}, found {found}", u32::MAX));
         None
     }
 

@@ -117,7 +117,7 @@ impl Operator {
 
     async fn plan<'d>(&self, declared: &'d DeclaredIssuer) -> Result<Planned<'d>, OperatorError> {
         let before = self.before(declared).await?;
-        let problems = check::issuer(declared, &before, &*self.rules.dialects);
+        let problems = check::issuer(declared, &before, (&*self.rules.dialects, &*self.routes));
         if !problems.is_empty() {
             return Err(OperatorError::Declaration(problems));
         }

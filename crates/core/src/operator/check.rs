@@ -10,7 +10,7 @@ use ficha_types::{
     base_url::{MAX_PREFIX, MAX_SEGMENTS, prefixes},
 };
 
-use super::{At, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredSecret, Problem};
+use super::{At, Declaration, DeclaredIssuer, DeclaredPassword, DeclaredSecret, Problem, Routes};
 use crate::{
     passwords::taken_in,
     ports::{Dialect, Dialects, IssuerRows},
@@ -60,9 +60,13 @@ pub(super) fn together(declaration: &Declaration, others: &[Issuer]) -> Vec<Prob
 }
 
 /// What is wrong with one issuer, given what there is of it.
-pub(super) fn issuer(declared: &DeclaredIssuer, before: &Before, loaded: &dyn Dialects) -> Vec<Problem> {
+pub(super) fn issuer(
+    declared: &DeclaredIssuer,
+    before: &Before,
+    (loaded, routes): (&dyn Dialects, &dyn Routes),
+) -> Vec<Problem> {
     let mut check = Check { declared, before, dialects: Vec::new(), problems: Vec::new() };
-    check.dialects(loaded);
+    check.dialects(loaded, routes);
     check.places();
     check.numbers();
     check.apis();
@@ -83,7 +87,7 @@ impl Check<'_> {
         self.problems.push(at.problem(key, message));
     }
 
-    fn dialects(&mut self, loaded: &dyn Dialects) {
+    fn dialects(&mut self, loaded: &dyn Dialects, routes: &dyn Routes) {
         let declared = self.declared;
         let own = [("dialect", &declared.dialect)];
         let others = declared.places.iter().filter_map(|p| p.dialect.as_ref()).map(|d| ("base_urls", d));
@@ -91,7 +95,10 @@ impl Check<'_> {
             match loaded.dialect(name) {
                 Some(dialect) => self.dialects.push(dialect),
                 None => {
-                    let message = format!("there is no dialect {name}: `ficha dialect list` shows what there is");
+                    let near = routes.nearest_dialect(name);
+                    let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+                    let message =
+                        format!("there is no dialect {name}{near} (`ficha dialect list` shows what there is)");
                     self.wrong(&declared.at, key, message);
                 }
             }

@@ -46,6 +46,8 @@ pub use spares::Spares;
 pub use tokens::{Ended, Inspection, Marking, RevokeById};
 pub use users::{NewUser, UserSummary};
 
+use ficha_types::DialectName;
+
 use crate::{Rules, master::MasterKeys, ports::BackupStore, records::Issuer};
 
 /// Who administers, as the operating system told: `uid:0`; `ficha` for what runs by itself.
@@ -82,6 +84,9 @@ pub trait Routes: Send + Sync {
     /// # Errors
     /// What clashes, for a person to read.
     fn check(&self, issuers: &[Issuer], others: &[Issuer]) -> Result<(), String>;
+
+    /// The dialect that was probably meant by `name`, of which there is none.
+    fn nearest_dialect(&self, name: &DialectName) -> Option<String>;
 }
 
 /// Where others' base URLs may be in the way: looked up one by one, however many issuers there are.
@@ -103,6 +108,9 @@ impl Routes for NoRoutes {
     }
     fn check(&self, _: &[Issuer], _: &[Issuer]) -> Result<(), String> {
         Ok(())
+    }
+    fn nearest_dialect(&self, _: &DialectName) -> Option<String> {
+        None
     }
 }
 
