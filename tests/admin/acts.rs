@@ -62,7 +62,8 @@ fn of_three_secrets_added_at_once_a_client_gets_one() {
 #[test]
 fn long_lists_come_in_pages() {
     let server = Server::serve(Config::new());
-    let clients: Vec<_> = (0..25).map(|n| format!("[[issuer.client]]\nid = \"c-{n:02}\"\ngrants = []\n")).collect();
+    let clients: Vec<_> =
+        (0..25).map(|n| format!("[[issuer.client]]\nid = \"c-{n:02}\"\ngrants = [\"client_credentials\"]\n")).collect();
     server.apply(&format!(
         "[[issuer]]\nname = \"a\"\ndialect = \"standard\"\nbase_urls = [\"https://localhost:8443/a\"]\n{}",
         clients.concat()

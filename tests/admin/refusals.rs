@@ -51,9 +51,20 @@ fn what_contradicts_a_rule_or_a_name_is_told() {
     ficha_tests::secrets::note("a generated secret", &made.member("secret"));
     let again = ask(&server, "POST /v1/issuers/acme/clients", &client).expect(422).json();
     assert_eq!(again["error"], "refused");
-    let cards = json!({ "id": "cards", "grants": [] });
+    let cards = json!({ "id": "cards", "grants": ["client_credentials"] });
     let taken = ask(&server, "POST /v1/issuers/acme/clients", &cards).expect(409).json();
     assert!(taken["message"].as_str().unwrap().contains("cards"), "{taken}");
+}
+
+#[test]
+fn a_client_without_a_grant_or_a_method_is_refused() {
+    let server = server();
+    for lists in [json!({ "grants": [] }), json!({ "grants": ["client_credentials"], "auth_methods": [] })] {
+        let mut client = lists.clone();
+        client["id"] = "idle".into();
+        let refused = ask(&server, "POST /v1/issuers/acme/clients", &client).expect(422).json();
+        assert!(!refused["hint"].as_str().unwrap().is_empty(), "{lists}: {refused}");
+    }
 }
 
 #[test]

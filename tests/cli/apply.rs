@@ -94,7 +94,7 @@ fn everything_that_makes_no_sense_is_told_at_once_with_its_place() {
     let site = site();
     let text = format!(
         "{}\n[[issuer.client]]\nid = \"odd\"\ngrants = [\"client_credentials\"]\nscopes = {{ cards = [\"cards:eat\"], nothing = [\"x\"] }}\n\
-         [[issuer.client]]\nid = \"cards\"\ngrants = []\n",
+         [[issuer.client]]\nid = \"cards\"\ngrants = [\"client_credentials\"]\n",
         site.issuer()
     );
     let file = site.server.file("odd.toml", &text);
@@ -227,6 +227,29 @@ fn a_large_declaration_is_applied_in_pieces_and_goes_on_where_it_was_interrupted
     assert_eq!(site.server.stop(), 0);
     let again = site.run(&format!("apply {all}")).done();
     assert_eq!(again.stdout, "Everything is as declared (603 records). Nothing to do.\n");
+}
+
+#[test]
+fn a_client_that_could_never_do_anything_is_refused_with_what_to_write() {
+    let site = site();
+    for (lines, words) in [
+        ("grants = []", ["issuer.client.grants: expected at least one", "status = \"disabled\""]),
+        (
+            "grants = [\"client_credentials\"]\nauth_methods = []",
+            ["issuer.client.auth_methods: expected at least one", "without the key"],
+        ),
+        (
+            "grants = [\"client_credentials\"]\nmax_per_second = -1",
+            ["expected a whole number from 0 to 4294967295", "found one below 0"],
+        ),
+    ] {
+        let text = format!("{}[[issuer.client]]\nid = \"idle\"\n{lines}\n", site.issuer());
+        let file = site.server.file("idle.toml", &text);
+        let said = site.run(&format!("apply {file}")).expect(2);
+        for word in words {
+            assert!(said.stderr.contains(word), "{word}: {}", said.stderr);
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,11 @@ use crate::{
 
 /// The most live secrets of a client or an API.
 pub(super) const MAX_SECRETS: usize = 2;
+/// Of a client that could do nothing.
+const NO_GRANT: &str =
+    "expected at least one, as in [\"client_credentials\"]; status = \"disabled\" switches a client off";
+/// Of a client that could never authenticate.
+const NO_METHOD: &str = "expected at least one; without the key every method of the dialect counts; status = \"disabled\" switches a client off";
 /// The longest that an access token may live.
 const LONGEST_LIFETIME: Seconds = Seconds::days(30);
 /// The latest that refusals of users may leave.
@@ -216,6 +221,12 @@ impl Check<'_> {
             let kept = self.before.rows.iter().flat_map(|rows| &rows.apis);
             if kept.into_iter().any(|a| a.name.as_str() == client.id.as_str()) {
                 self.wrong(&client.at, "id", format!("{} is the name of an API", client.id));
+            }
+            if client.grants.is_empty() {
+                self.wrong(&client.at, "grants", NO_GRANT);
+            }
+            if client.auth_methods.as_ref().is_some_and(BTreeSet::is_empty) {
+                self.wrong(&client.at, "auth_methods", NO_METHOD);
             }
             let unknown_grant =
                 client.grants.iter().find(|g| !self.dialects.iter().any(|d| d.profile().grants.contains(g)));

@@ -183,6 +183,18 @@ impl Operator {
 
     fn check_grants(&self, rows: &IssuerRows, new: &NewClient) -> Result<(), OperatorError> {
         let dialects = dialects(&self.rules, &rows.issuer);
+        if new.grants.is_empty() {
+            return Err(OperatorError::refused(
+                "a client needs a grant",
+                "name at least one, as in client_credentials",
+            ));
+        }
+        if new.auth_methods.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(OperatorError::refused(
+                "a client needs a method to authenticate by",
+                "name one, or leave the list out",
+            ));
+        }
         let unknown = new.grants.iter().find(|g| !dialects.iter().any(|d| d.profile().grants.contains(g)));
         if let Some(grant) = unknown {
             let message = format!("no dialect of {} has the grant {grant}", rows.issuer.name);
