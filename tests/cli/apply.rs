@@ -297,3 +297,12 @@ fn a_password_hash_that_nothing_can_match_is_told_with_its_place() {
         assert!(!said.stderr.contains(hash), "{}", said.stderr);
     }
 }
+
+#[test]
+fn the_plan_says_that_leaving_hs256_ends_tokens() {
+    let site = Site::new(Config::new());
+    let file = site.server.file("es.toml", &site.issuer().replace("\"HS256\"", "\"ES256\""));
+    let plan = site.run(&format!("apply --plan {file}")).done();
+    let told = "algorithm: HS256 → ES256; tokens signed by HS256 until now are inactive from then on";
+    assert!(plan.stdout.contains(told), "{}", plan.stdout);
+}

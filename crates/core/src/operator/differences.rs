@@ -75,6 +75,9 @@ pub(super) fn api(before: &Api, after: &Api) -> Vec<String> {
     let lifetime = |s: &Option<Seconds>| s.map_or_else(|| "the dialect's".to_owned(), |s| s.to_string());
     found.field("token_lifetime", (&before.token_lifetime, &after.token_lifetime), lifetime);
     found.shown("algorithm", &before.algorithm, &after.algorithm);
+    if !after.algorithm_allows(before.algorithm) {
+        found.0.push(format!("tokens signed by {} until now are inactive from then on", before.algorithm));
+    }
     found.silent("format", &before.format, &after.format);
     let ids = |secrets: &Vec<crate::records::StoredSecret>| list(secrets.iter().map(|s| &s.id));
     found.field("secrets", (&before.secrets, &after.secrets), ids);
@@ -112,4 +115,33 @@ pub(super) fn policy_differs(before: &Client, after: &Client) -> bool {
     // The properties stand in the tokens of dialects that say so.
     (&before.secrets, &before.scopes, &before.properties, before.status)
         != (&after.secrets, &after.scopes, &after.properties, after.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use ficha_types::Algorithm;
+
+    use super::*;
+    use crate::records::TokenFormat;
+
+    #[test]
+    fn it_is_told_that_a_change_to_or_from_hs256_ends_tokens() {
+        let by = |algorithm| Api {
+            name: "cards".parse().unwrap(),
+            audience: "https://cards.example".parse().unwrap(),
+            scopes: Vec::new(),
+            token_lifetime: None,
+            longest_lifetime: Seconds(0),
+            algorithm,
+            format: TokenFormat::Jwt,
+            secrets: Vec::new(),
+            removed_secrets: crate::records::RemovedSecrets::default(),
+        };
+        let (hs, es, rs) = (by(Algorithm::Hs256), by(Algorithm::Es256), by(Algorithm::Rs256));
+        let ends = "tokens signed by HS256 until now are inactive from then on";
+        assert_eq!(api(&hs, &es), ["algorithm: HS256 → ES256", ends]);
+        assert_eq!(api(&es, &hs).len(), 2);
+        assert_eq!(api(&es, &rs), ["algorithm: ES256 → RS256"]);
+        assert!(api(&es, &es).is_empty());
+    }
 }

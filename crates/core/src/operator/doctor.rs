@@ -200,7 +200,7 @@ fn of_apis(findings: &mut Findings, rows: &IssuerRows) {
         "verifies by HS256",
         (
             "whoever can verify its tokens can make them (RFC 9068 §2.1 recommends asymmetric keys)",
-            "set algorithm = \"ES256\", or let the API introspect and keep the secret here",
+            "set algorithm = \"ES256\" (its tokens signed by HS256 until then are inactive from then on: programs get new ones), or let the API introspect and keep the secret here",
         ),
     );
     let blind = named(&|api| api.secrets.is_empty());
