@@ -13,6 +13,7 @@ mod ops;
 mod pipeline;
 mod run;
 mod serve;
+mod surroundings;
 mod upkeep;
 mod wire;
 

@@ -12,7 +12,7 @@ use ficha_telemetry::{LogOptions, logging};
 use ficha_web::{BodyLimits, CertStore, CertificateFiles, Http2Limits, Limits, Listener, Shutdown, TrustedProxies};
 
 use crate::{
-    clock, gate, master, run,
+    clock, gate, master, run, surroundings,
     wire::{self, Engine, Opener, Opening, Sizes},
 };
 
@@ -88,7 +88,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<()> {
         },
         drain: config.listen.drain_s,
         finish: config.listen.shutdown_s,
-        admin: ficha_admin::router(wire::operator(&parts, wire::surroundings(&config))),
+        admin: ficha_admin::router(wire::operator(&parts, surroundings::of(&config))),
     };
     let up = || {
         let mut out = std::io::stdout().lock();
@@ -174,13 +174,13 @@ fn certificates(config: &Config) -> Result<Option<Arc<CertStore>>> {
     if config.listen.https.is_empty() {
         return Ok(None);
     }
-    let files = config
-        .tls
-        .certificates
-        .iter()
-        .map(|c| CertificateFiles { chain: c.cert.clone(), key: c.key.clone() })
-        .collect();
-    Ok(Some(CertStore::load(files, clock::wall()).context("[tls] certificates")?))
+    Ok(Some(CertStore::load(certificate_files(config), clock::wall()).context("[tls] certificates")?))
+}
+
+/// The files of the certificates.
+pub(crate) fn certificate_files(config: &Config) -> Vec<CertificateFiles> {
+    let files = config.tls.certificates.iter();
+    files.map(|c| CertificateFiles { chain: c.cert.clone(), key: c.key.clone() }).collect()
 }
 
 fn body(limits: &ficha_config::Limits) -> BodyLimits {

@@ -28,7 +28,10 @@ use ficha_oauth::dialect::DialectSet;
 use ficha_store::{OpenOptions, PostgresFailure, PostgresOptions, PostgresStore, SqliteStore};
 use ficha_types::{DialectName, NodeName, Seconds};
 
-use crate::clock::{SystemClock, SystemEntropy};
+use crate::{
+    clock::{SystemClock, SystemEntropy},
+    surroundings,
+};
 
 /// The database's name in the data folder.
 pub(crate) const DATABASE: &str = "ficha.db";
@@ -294,19 +297,6 @@ pub(crate) fn operator(parts: &Parts, surroundings: Surroundings) -> Arc<Operato
     })
 }
 
-/// What `doctor` is told of the process.
-pub(crate) fn surroundings(config: &Config) -> Surroundings {
-    use std::os::unix::fs::PermissionsExt;
-    let mut secrets: Vec<_> = config.tls.certificates.iter().map(|c| c.key.clone()).collect();
-    secrets.push(config.store.url_file.clone().unwrap_or_else(|| config.store.data.join(DATABASE)));
-    let others_may_read = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o004 != 0);
-    Surroundings {
-        dev: false,
-        master_from_environment: matches!(config.keys.master, ficha_config::MasterKeySource::Environment { .. }),
-        readable_by_others: secrets.into_iter().filter(others_may_read).collect(),
-    }
-}
-
 /// The check of base URLs. The face looks them up anew by itself when an issuer was changed.
 struct BaseUrls(Arc<DialectSet>);
 
@@ -362,7 +352,7 @@ pub(crate) async fn open_local(data: &Path, config: Option<&Path>) -> Result<Rou
         Some(path) => load_config(path)?,
         None => dev_config(data)?,
     };
-    let surroundings = surroundings(&config);
+    let surroundings = surroundings::of(&config);
     let parts = open(crate::serve::opening(&config, Opener::Command)?).await?;
     Ok(ficha_admin::router(operator(&parts, surroundings)))
 }

@@ -1,15 +1,20 @@
 //! `ficha doctor`: what is advised against and why it is there all the same, what is unsafe, what will not work; each with the way
 //! out.
 
+mod surroundings;
+
 use ficha_types::{Algorithm, GrantKind, IssuerName};
 use serde::{Deserialize, Serialize};
+
+pub use surroundings::{Certificate, Certificates, Listening, Surroundings};
 
 use super::{
     Operator, OperatorError,
     slots::{dialects, slots},
 };
 use crate::{
-    ports::{IssuerRows, Page},
+    passwords::is_outdated,
+    ports::{IssuerRows, Page, StoreError},
     profile::RefreshMode,
     records::{Client, SecretOrigin, Status, User},
 };
@@ -66,34 +71,68 @@ impl Findings {
         let some = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = names.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        self.add(severity, format!("{noun} {some}{more} {rest}"), texts);
+        self.add(severity, format!("{noun} {some}{more} {rest}").trim_end().to_owned(), texts);
+    }
+
+    /// One for rows that can't be read.
+    fn unreadable(&mut self, what: &str, error: &StoreError) {
+        let texts = ("whoever needs them is answered 503", "restore a backup (`ficha restore`), or declare them anew");
+        self.add(Severity::Error, format!("{what} can't be read: {error}"), texts);
     }
 }
 
+/// After a page that can't be read: goes on row by row, so that all before the bad one is looked at; `false` at that one.
+fn narrowed(page: &mut Page) -> bool {
+    std::mem::replace(&mut page.limit, 1) > 1
+}
+
+/// What there is after a name, in words.
+fn all_after(noun: &str, page: &Page) -> String {
+    if page.after.is_empty() { noun.to_owned() } else { format!("{noun} after {}", page.after) }
+}
+
 impl Operator {
-    /// Everything that was found, the worst first.
+    /// Everything that was found, the worst first. Rows that can't be read are a finding too.
     ///
     /// # Errors
     /// [`OperatorError::Store`].
     pub async fn doctor(&self) -> Result<Vec<Finding>, OperatorError> {
         let dev = self.surroundings.dev || self.rules.operator.note("made_by").await?.as_deref() == Some("dev");
         let mut findings = Findings { issuer: None, all: Vec::new() };
-        self.of_the_server(&mut findings);
+        let certificates = if dev { None } else { self.certificates(&mut findings).await };
+        let known = certificates.as_deref();
+        self.surroundings.findings(&mut findings, known.unwrap_or_default(), self.rules.clock.now());
         let mut page = Page { after: String::new(), limit: PAGE };
+        let mut none = true;
         loop {
-            let issuers = self.rules.clients.issuers(page.clone()).await?;
+            let issuers = match self.rules.clients.issuers(page.clone()).await {
+                Ok(issuers) => issuers,
+                Err(_) if narrowed(&mut page) => continue,
+                Err(error) => {
+                    (findings.issuer, none) = (None, false);
+                    findings.unreadable(&all_after("issuers", &page), &error);
+                    break;
+                }
+            };
             let Some(last) = issuers.last() else { break };
-            page.after = last.name.to_string();
+            (page.after, none) = (last.name.to_string(), false);
             for issuer in issuers {
                 findings.issuer = Some(issuer.name.to_string());
-                if let Some(rows) = self.rules.clients.issuer(&issuer.name).await? {
-                    self.of_an_issuer(&mut findings, &rows, dev);
-                    self.of_clients(&mut findings, &rows).await?;
-                    self.of_users(&mut findings, &issuer.name).await?;
+                if let (Some(listening), false) = (&self.surroundings.listening, dev) {
+                    listening.of_base_urls(&mut findings, &issuer, known);
                 }
+                match self.rules.clients.issuer(&issuer.name).await {
+                    Ok(Some(rows)) => {
+                        self.of_an_issuer(&mut findings, &rows, dev);
+                        self.of_clients(&mut findings, &rows).await;
+                    }
+                    Ok(None) => {}
+                    Err(error) => findings.unreadable("its APIs and keys", &error),
+                }
+                self.of_users(&mut findings, &issuer.name).await;
             }
         }
-        if page.after.is_empty() {
+        if none {
             findings.issuer = None;
             let texts = ("nobody can get a token", "declare one in a file and `ficha apply` it");
             findings.add(Severity::Note, "there is no issuer".into(), texts);
@@ -102,17 +141,18 @@ impl Operator {
         Ok(findings.all)
     }
 
-    fn of_the_server(&self, findings: &mut Findings) {
-        if self.surroundings.master_from_environment {
-            let texts = (
-                "the environment of a process is seen by its children and often lands in logs and crash reports",
-                "put the master key into a file of mode 0600 and name that in the configuration",
-            );
-            findings.add(Severity::Warning, "the master key comes from the environment".into(), texts);
-        }
-        for path in &self.surroundings.readable_by_others {
-            let texts = ("it holds secrets", "chmod 600, and let the server's user own it");
-            findings.add(Severity::Error, format!("{} can be read by others than its owner", path.display()), texts);
+    /// The certificates as they are now; none where they can't be read, which is a finding.
+    async fn certificates(&self, findings: &mut Findings) -> Option<Vec<Certificate>> {
+        let listening = self.surroundings.listening.as_ref().filter(|listening| !listening.https.is_empty())?;
+        let certificates = listening.certificates.clone();
+        match tokio::task::spawn_blocking(move || certificates.look()).await.ok()? {
+            Ok(certificates) => Some(certificates),
+            Err(problem) => {
+                let texts =
+                    ("the next start is refused; a server that runs goes on with those at hand", "mend the file");
+                findings.add(Severity::Error, format!("the certificates can't be loaded: {problem}"), texts);
+                None
+            }
         }
     }
 
@@ -154,11 +194,18 @@ impl Operator {
         of_apis(findings, rows);
     }
 
-    async fn of_clients(&self, findings: &mut Findings, rows: &IssuerRows) -> Result<(), OperatorError> {
+    async fn of_clients(&self, findings: &mut Findings, rows: &IssuerRows) {
         let mut of = Clients::default();
         let mut page = Page { after: String::new(), limit: PAGE };
         loop {
-            let clients = self.rules.operator.clients(&rows.issuer.name, page.clone()).await?;
+            let clients = match self.rules.operator.clients(&rows.issuer.name, page.clone()).await {
+                Ok(clients) => clients,
+                Err(_) if narrowed(&mut page) => continue,
+                Err(error) => {
+                    findings.unreadable(&all_after("clients", &page), &error);
+                    break;
+                }
+            };
             let Some(last) = clients.last() else { break };
             page.after = last.id.to_string();
             for client in clients.iter().filter(|c| c.status == Status::Enabled) {
@@ -166,26 +213,34 @@ impl Operator {
             }
         }
         of.tell(findings);
-        Ok(())
     }
 
-    async fn of_users(&self, findings: &mut Findings, issuer: &IssuerName) -> Result<(), OperatorError> {
+    async fn of_users(&self, findings: &mut Findings, issuer: &IssuerName) {
         let mut imported = Vec::new();
         let mut page = Page { after: String::new(), limit: PAGE };
         loop {
-            let users = self.rules.operator.users(issuer, page.clone()).await?;
+            let users = match self.rules.operator.users(issuer, page.clone()).await {
+                Ok(users) => users,
+                Err(_) if narrowed(&mut page) => continue,
+                Err(error) => {
+                    findings.unreadable(&all_after("users", &page), &error);
+                    break;
+                }
+            };
             let Some(last) = users.last() else { break };
             page.after = last.name.to_string();
-            let old = |user: &&User| !user.password.expose().starts_with("$argon2id$");
+            let old = |user: &&User| is_outdated(&user.password);
             imported.extend(users.iter().filter(old).map(|user| user.name.to_string()));
         }
         findings.for_all(
             Severity::Note,
             ("user", &imported),
-            "has a password hash of an older kind",
-            ("it is dearer to defend and slower to check", "it is replaced by Argon2id at the person's next login"),
+            "has a password hash of an older kind, or a cheap one",
+            (
+                "whoever gets hold of it finds the password sooner than by ficha's own",
+                "it is replaced by Argon2id of 19 MiB at the person's next login",
+            ),
         );
-        Ok(())
     }
 }
 

@@ -26,7 +26,7 @@ mod spares;
 mod tokens;
 mod users;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use apis::{ApiDetails, ApiSummary};
 pub use backup::{Backup, Restored};
@@ -34,7 +34,7 @@ pub use clients::{ClientDetails, ClientSummary, MAX_CONCURRENT, NewClient};
 pub use declaration::{
     At, Declaration, DeclaredApi, DeclaredClient, DeclaredIssuer, DeclaredPassword, DeclaredSecret, DeclaredUser,
 };
-pub use doctor::{Finding, Severity};
+pub use doctor::{Certificate, Certificates, Finding, Listening, Severity, Surroundings};
 pub use error::{OperatorError, Problem};
 pub use issuers::{IssuerDetails, IssuerSummary};
 pub use keys::{ExportedKey, KeyInfo, KeyScope, Withdrawn};
@@ -112,17 +112,6 @@ impl Routes for NoRoutes {
     fn nearest_dialect(&self, _: &DialectName) -> Option<String> {
         None
     }
-}
-
-/// What `doctor` is told of the process: it reads neither files nor the environment itself.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// Whether this is `ficha dev`, where plain HTTP on the loopback is as it should be.
-    pub dev: bool,
-    /// Whether the master key came from the environment.
-    pub master_from_environment: bool,
-    /// Files that hold secrets and that others than their owner may read.
-    pub readable_by_others: Vec<PathBuf>,
 }
 
 /// Administration: the rules, and what only an administrator needs of the process.
