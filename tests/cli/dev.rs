@@ -1,6 +1,6 @@
 //! `ficha dev`.
 
-use ficha_tests::{Addresses, Server, ficha};
+use ficha_tests::{Addresses, Config, Server, ficha};
 
 fn live(server: &Server) -> String {
     let body = serde_json::json!({ "client_id": "3LBFuOiEHrl4BailkRlsnIMmSctMLb7A",
@@ -23,8 +23,10 @@ fn it_listens_on_the_loopback_only() {
     let folder = tempfile::tempdir().unwrap();
     for option in ["--https", "--http", "--api"] {
         let said = ficha(folder.path(), ["dev", option, "0.0.0.0:0"]);
-        assert!(said.code != 0 && said.stderr.contains("loopback"), "{option}: {said:?}");
+        assert!(said.code == 2 && said.stderr.contains("loopback"), "{option}: {said:?}");
     }
+    let said = ficha(folder.path(), ["dev", "--ops", "nowhere"]).expect(2);
+    assert!(said.stderr.contains("--ops nowhere"), "{said:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
 }
 
@@ -56,4 +58,32 @@ fn its_example_api_takes_tokens_of_pomelo_by_https_alone() {
     assert_eq!(nobody.header("www-authenticate").map(|w| w.contains("error=")), Some(false));
     let refused = cards(Some("nonsense")).expect(401);
     assert!(refused.header("www-authenticate").unwrap().contains("invalid_token"));
+}
+
+#[test]
+fn it_leaves_the_folder_of_serve_as_it_was() {
+    let mut server = Server::serve(Config::new());
+    assert_eq!(server.stop(), 0);
+    let files = || {
+        let names = std::fs::read_dir(&server.data).unwrap().map(|e| e.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = files();
+    let data = server.data.display().to_string();
+    let line = [
+        "dev",
+        "--data",
+        &data,
+        "--https",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--api",
+        "127.0.0.1:0",
+        "--ops",
+        "off",
+    ];
+    let said = ficha(server.dir(), line).expect(1);
+    assert!(said.stderr.contains("was made by `ficha serve`"), "{said:?}");
+    assert_eq!(files(), before);
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ficha_core::operator::{Actor, Operator, Surroundings};
 use ficha_oauth::FaceOptions;
 use ficha_telemetry::{LogOptions, logging};
@@ -57,22 +57,22 @@ pub(crate) struct DevArgs {
 pub(crate) async fn dev(args: DevArgs) -> Result<()> {
     for address in [args.https, args.http, args.api] {
         if !address.ip().is_loopback() {
-            bail!("`ficha dev` listens on the loopback only, its secrets are public: {address} is not there");
+            let message =
+                format!("`ficha dev` listens on the loopback only, its secrets are public: {address} is not there");
+            return Err(wire::WrongUse(message).into());
         }
     }
+    let ops = ops(&args.ops)?;
     let _log = logging::init(LogOptions { filter: args.log.clone(), ..LogOptions::new(clock::wall) })?;
     let shutdown = Shutdown::new();
     let bind = |address| Listener::bind(address, &shutdown);
     let (https, http, api) = (bind(args.https)?, bind(args.http)?, bind(args.api)?);
-    let ops = match args.ops.as_str() {
-        "off" => None,
-        address => Some(bind(
-            address.parse().with_context(|| format!("--ops {address}: expected an address and a port, or off"))?,
-        )?),
-    };
+    let ops = ops.map(bind).transpose()?;
     let ports =
         Ports { https: https.local_addr()?.port(), http: http.local_addr()?.port(), api: api.local_addr()?.port() };
-    let data = prepare(&args.data)?;
+    let data = folder(&args.data)?;
+    wire::check_dev(&data).await?;
+    prepare(&data)?;
     let node = wire::open(serve::opening(&wire::dev_config(&data)?, Opener::Dev)?).await?;
     let operator = wire::operator(&node, Surroundings { dev: true, ..Surroundings::default() });
     declare_demo(&operator, ports.fill(DEMO, &data)).await?;
@@ -128,20 +128,32 @@ async fn declare_demo(operator: &Operator, text: String) -> Result<()> {
     Ok(())
 }
 
-/// The data folder with a master key, a CA and a certificate.
-fn prepare(data: &Path) -> Result<PathBuf> {
+/// Where the operations port answers; `None`: `off`.
+fn ops(given: &str) -> Result<Option<SocketAddr>, wire::WrongUse> {
+    if given == "off" {
+        return Ok(None);
+    }
+    let address = given.parse();
+    address.map(Some).map_err(|_| wire::WrongUse(format!("--ops {given}: expected an address and a port, or off")))
+}
+
+/// The data folder, made where there is none.
+fn folder(data: &Path) -> Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .with_context(|| format!("the data folder {}", data.display()))?;
-    let data = data.canonicalize()?;
+    Ok(data.canonicalize()?)
+}
+
+/// Puts a master key, a CA and a certificate into the data folder.
+fn prepare(data: &Path) -> Result<()> {
     master::ensure_file(&data.join("master.key"))?;
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     names.extend(demo_hosts());
-    dev_certificates::ensure(&data, &names)?;
-    Ok(data)
+    dev_certificates::ensure(data, &names)
 }
 
 /// The hosts by which the demo issuers answer without a prefix: what the vendors' pages call.

@@ -232,6 +232,20 @@ async fn claim(store: &dyn OperatorStore, (opener, place): (Opener, &str)) -> Re
     }
 }
 
+/// Whether `ficha dev` may use the folder `data`, before it puts anything there.
+pub(crate) async fn check_dev(data: &Path) -> Result<()> {
+    let path = data.join(DATABASE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let place = path.display().to_string();
+    let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path, &OpenOptions::default())).await??;
+    let checked = claim(&store, (Opener::Dev, &place)).await;
+    // Its threads end and its lock goes before it is opened again.
+    tokio::task::spawn_blocking(move || drop(store)).await?;
+    checked
+}
+
 /// Checks that the master key fits the database. While it is being exchanged, every key that the old one sealed is sealed under
 /// the new one; only these, so it takes one commit an issuer.
 async fn settle_master(store: &dyn OperatorStore, masters: &MasterKeys) -> Result<()> {
