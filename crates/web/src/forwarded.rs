@@ -64,10 +64,11 @@ pub(crate) fn any_header(headers: &HeaderMap) -> bool {
 }
 
 fn is_of_a_proxy(name: &HeaderName) -> bool {
+    const OTHERS: [&str; 5] = ["x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip", "front-end-https"];
     *name == header::FORWARDED
         || *name == header::VIA
         || name.as_str().starts_with("x-forwarded-")
-        || name.as_str() == "x-real-ip"
+        || OTHERS.contains(&name.as_str())
 }
 
 /// The values of `name`, several headers as one (RFC 9110 §5.3).

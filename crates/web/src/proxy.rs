@@ -435,7 +435,15 @@ mod tests {
         assert!(!at("192.168.0.2:5", "127.0.0.1:8080", &[], &nobody));
         assert!(!at("127.0.0.1:5", "192.168.0.2:8080", &[], &nobody));
         assert!(!at("127.0.0.1:5", "127.0.0.1:8080", &[], &local_proxy));
-        for header in ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-port", "x-forwarded-anything"] {
+        for header in [
+            "forwarded",
+            "via",
+            "x-real-ip",
+            "cf-connecting-ip",
+            "x-forwarded-for",
+            "x-forwarded-port",
+            "x-forwarded-anything",
+        ] {
             assert!(!at("127.0.0.1:5", "127.0.0.1:8080", &[(header, "x")], &nobody), "{header}");
         }
     }
