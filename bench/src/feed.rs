@@ -1,18 +1,13 @@
 //! The revocation feed: many followers over TLS on one node, what they take, and how long a revocation is on its way to all.
 
 use std::{
-    collections::HashMap,
     fs::{self, File},
-    hash::{BuildHasher, RandomState},
     io::Write,
     net::TcpListener,
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -31,7 +26,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::process::{Cores, Process, pin_generator};
+use crate::{
+    heard::Heard,
+    process::{Cores, Process, pin_generator},
+};
 
 /// What `feed --help` prints.
 const USAGE: &str =
@@ -44,8 +42,6 @@ const USAGE: &str =
 More than a thousand followers need as many open files: ulimit -n 65536.";
 /// The secret of the API and of the client.
 const SECRET: &str = "bench-Jq4vN0aXh2mS7rTgYw1pLk9dFzC3uEbR";
-/// The longest wait that is told apart, in milliseconds.
-const LONGEST_MS: usize = 10_000;
 /// Connections that are made at the same time.
 const AT_ONCE: usize = 50;
 
@@ -86,22 +82,6 @@ struct Place {
     log: PathBuf,
     port: u16,
     tls: TlsConnector,
-}
-
-/// What the followers have heard.
-struct Heard {
-    /// When each revocation was asked for, in microseconds from the beginning; by its number.
-    asked: Vec<AtomicU64>,
-    /// The number of each token, by `jti`.
-    numbers: HashMap<String, usize>,
-    began: Instant,
-    /// How many were heard after so many milliseconds.
-    waits: Vec<AtomicU32>,
-    following: AtomicUsize,
-    lost: AtomicUsize,
-    /// What stands in an event, for all followers; by a hash of its line.
-    read: Mutex<HashMap<u64, Arc<[usize]>>>,
-    hasher: RandomState,
 }
 
 /// Runs the part and prints what it found.
@@ -336,76 +316,5 @@ async fn follow(
             }
             heard.hears(event)?;
         }
-    }
-}
-
-impl Heard {
-    fn of(tokens: &[(String, String)]) -> Result<Self> {
-        let numbers: HashMap<_, _> = tokens.iter().enumerate().map(|(n, (_, jti))| (jti.clone(), n)).collect();
-        if numbers.len() != tokens.len() {
-            bail!("two tokens have one jti");
-        }
-        Ok(Self {
-            asked: tokens.iter().map(|_| AtomicU64::new(0)).collect(),
-            numbers,
-            began: Instant::now(),
-            waits: (0..=LONGEST_MS).map(|_| AtomicU32::new(0)).collect(),
-            following: AtomicUsize::new(0),
-            lost: AtomicUsize::new(0),
-            read: Mutex::default(),
-            hasher: RandomState::new(),
-        })
-    }
-
-    fn micros(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn asks(&self, number: usize) {
-        if let Some(asked) = self.asked.get(number) {
-            asked.store(self.micros(), Relaxed);
-        }
-    }
-
-    fn hears(&self, event: &[u8]) -> Result<()> {
-        let now = self.micros();
-        for number in self.revoked(event)?.iter() {
-            let asked = self.asked.get(*number).map_or(0, |at| at.load(Relaxed));
-            let ms = usize::try_from(now.saturating_sub(asked) / 1000)?.min(LONGEST_MS);
-            if let Some(count) = self.waits.get(ms) {
-                count.fetch_add(1, Relaxed);
-            }
-        }
-        Ok(())
-    }
-
-    /// The numbers of the tokens that an event tells of: read once for all who are sent the same.
-    fn revoked(&self, event: &[u8]) -> Result<Arc<[usize]>> {
-        let hash = self.hasher.hash_one(event);
-        if let Some(read) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&hash) {
-            return Ok(read.clone());
-        }
-        let payload = event.split(|byte| *byte == b'.').nth(1).context("an event is no JWS")?;
-        let payload: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
-        let events = payload.get("events").and_then(|e| e.as_array()).context("events")?;
-        let tokens = events.iter().filter_map(|e| self.numbers.get(e.get("token")?.as_str()?).copied());
-        let read: Arc<[usize]> = tokens.collect();
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, read.clone());
-        Ok(read)
-    }
-
-    fn total(&self) -> u64 {
-        self.waits.iter().map(|count| u64::from(count.load(Relaxed))).sum()
-    }
-
-    /// The wait, in milliseconds, that this share did not exceed.
-    fn wait(&self, share: f64) -> usize {
-        let wanted = self.total() as f64 * share;
-        let mut so_far = 0.0;
-        let reached = self.waits.iter().position(|count| {
-            so_far += f64::from(count.load(Relaxed));
-            so_far >= wanted
-        });
-        reached.unwrap_or(LONGEST_MS)
     }
 }

@@ -12,6 +12,7 @@ mod cost;
 mod crypto;
 mod feed;
 mod gate;
+mod heard;
 mod http;
 mod latency;
 mod options;

@@ -1,6 +1,6 @@
 //! `ficha dev`.
 
-use ficha_tests::{Addresses, Config, Server, ficha};
+use ficha_tests::{Addresses, Config, Server, dev, ficha};
 
 fn live(server: &Server) -> String {
     let body = serde_json::json!({ "client_id": "3LBFuOiEHrl4BailkRlsnIMmSctMLb7A",
@@ -69,21 +69,7 @@ fn it_leaves_the_folder_of_serve_as_it_was() {
         names.collect::<std::collections::BTreeSet<_>>()
     };
     let before = files();
-    let data = server.data.display().to_string();
-    let line = [
-        "dev",
-        "--data",
-        &data,
-        "--https",
-        "127.0.0.1:0",
-        "--http",
-        "127.0.0.1:0",
-        "--api",
-        "127.0.0.1:0",
-        "--ops",
-        "off",
-    ];
-    let said = ficha(server.dir(), line).expect(1);
+    let said = dev(server.dir(), &server.data).expect(1);
     assert!(said.stderr.contains("was made by `ficha serve`"), "{said:?}");
     assert_eq!(files(), before);
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use ficha_tests::{Addresses, Config, Output, Places, Server, ficha};
+use ficha_tests::{Addresses, Config, Output, Places, Server, dev, ficha};
 
 use crate::{site::Site, store_down::Disk};
 
@@ -111,22 +111,7 @@ fn a_second_server_on_the_same_data_is_refused_and_the_first_goes_on() {
     let said = ficha(config.dir(), ["serve", "--config", &second.display().to_string()]).expect(1);
     assert!(said.stderr.contains("another process uses the database"), "{said:?}");
     site.ask("lean").token("app-0").send().expect(200);
-    let said = ficha(
-        config.dir(),
-        [
-            "dev",
-            "--data",
-            &site.server.data.display().to_string(),
-            "--https",
-            "127.0.0.1:0",
-            "--http",
-            "127.0.0.1:0",
-            "--api",
-            "127.0.0.1:0",
-            "--ops",
-            "off",
-        ],
-    );
+    let said = dev(config.dir(), &site.server.data);
     assert_ne!(said.code, 0);
 }
 

@@ -56,6 +56,13 @@ pub fn ficha(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -
     run(command)
 }
 
+/// Runs `ficha dev` on the data folder `data`, at whichever ports are free.
+pub fn dev(folder: &Path, data: &Path) -> Output {
+    let free = "127.0.0.1:0";
+    let ports = ["--https", free, "--http", free, "--api", free, "--ops", "off"];
+    ficha(folder, ["dev", "--data"].map(OsStr::new).into_iter().chain([data.as_os_str()]).chain(ports.map(OsStr::new)))
+}
+
 /// Runs a command to its end; one that has none is ended and fails.
 pub fn run(mut command: Command) -> Output {
     let folder = tempfile::tempdir().unwrap();

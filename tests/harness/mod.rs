@@ -20,7 +20,7 @@ mod wait;
 pub use answer::Answer;
 pub use callers::{Asker, Callers};
 pub use certificates::{Authority, Issued};
-pub use cli::{Output, ficha, run};
+pub use cli::{Output, dev, ficha, run};
 pub use config::{Config, Engine, master_key};
 pub use door::{Base, Call, Connection, Door};
 pub use feed::{Feed, Said};

@@ -30,7 +30,7 @@ enum Kind {
 
 /// Whose secret is guessed at. What is sent to an endpoint for APIs is compared with no client's secret, and costs no client
 /// anything; nor the other way round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) enum Owner {
     Client,
     Api,
@@ -59,8 +59,8 @@ impl Guard {
         self.counters.failed(self.key(Kind::Client, issuer, (&name, Some(at.0))), at.1);
     }
 
-    /// Whether `address` has tried as many secrets as it may for it that are wrong as far as can be told without
-    /// the store. They may be new ones: they count for this alone.
+    /// Whether `address` has tried as many secrets as it may for that client or API that are wrong as far as can be told
+    /// without the store. They may be new ones: they count for this alone.
     pub(crate) fn unsure(&self, issuer: &IssuerName, name: (Owner, &str), at: (IpAddr, Duration)) -> bool {
         self.used_up(self.key(Kind::Unsure, issuer, (&name, Some(at.0))), at.1).is_some()
     }

@@ -15,7 +15,9 @@ use ficha_core::{
 };
 use ficha_telemetry::metrics::{Endpoint as EndpointLabel, metrics};
 use ficha_types::DialectName;
-use ficha_web::{AccessLine, Answering, Arrival, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded};
+use ficha_web::{
+    AccessLine, Answering, Arrival, BadForwarding, BodyError, BodyLimits, Origin, TrustedProxies, read_bounded,
+};
 use http::{
     HeaderValue, Method, Request, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
@@ -128,18 +130,20 @@ impl Inner {
     {
         // RFC 9112 §3.2. HTTP/1.0 knows no `Host`, and HTTP/2 has `:authority`.
         let hostless = parts.version == Version::HTTP_11 && !parts.headers.contains_key(HOST);
-        let origin = if hostless { None } else { Origin::of(arrival, parts, &self.options.proxies).ok() };
+        let origin =
+            if hostless { Err(BadForwarding::HostMissing) } else { Origin::of(arrival, parts, &self.options.proxies) };
         // Read first, refuse then: an answer that overtakes the body is lost to many an HTTP/2 client. Of HTTP/1 a head that makes no
         // sense is answered as it stands: what its sender takes for the body is not known.
-        let body = if origin.is_none() && parts.version < Version::HTTP_2 {
+        let body = if origin.is_err() && parts.version < Version::HTTP_2 {
             Ok(Bytes::new())
         } else {
             read_bounded(body, &self.options.body).await
         };
-        let client = origin.as_ref().map_or_else(|| arrival.peer.ip(), |o| o.client);
+        let client = origin.as_ref().map_or_else(|_| arrival.peer.ip(), |o| o.client);
         let done = match origin {
-            Some(origin) => self.dispatch(parts, (body, arrival), &origin).await,
-            None => {
+            Ok(origin) => self.dispatch(parts, (body, arrival), &origin).await,
+            Err(bad) => {
+                tracing::debug!(error = %bad, "a request whose host or forwarding headers make no sense");
                 let refusal = Malformed::Host("The Host or forwarding headers are missing or malformed.").into();
                 plain(&refusal, EndpointLabel::Other)
             }

@@ -7,6 +7,7 @@ use std::{future::Future, str::FromStr, sync::OnceLock};
 
 use ficha_types::{BadWord, IssuerName};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 /// A statement as both engines take it, its parameters written `$1`, `$2` ..
 pub(crate) struct Query {
@@ -189,8 +190,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn unreadable(table: &str, key: &[&str], error: &dyn std::error::Error) -> Self {
-        Self::Damaged(format!("a row of {table} can't be read back ({}): {error}", key.join(", ")))
+    /// Where a record breaks off is told, and never what stands in it: it may be the hash of a password.
+    pub(crate) fn unreadable(table: &str, key: &[&str], error: &serde_json::Error) -> Self {
+        let (key, line, column) = (key.join(", "), error.line(), error.column());
+        let why = match error.classify() {
+            Category::Data => format!("it is not of its form at line {line} column {column}"),
+            Category::Syntax | Category::Eof | Category::Io => error.to_string(),
+        };
+        Self::Damaged(format!("a row of {table} can't be read back ({key}): {why}"))
     }
 
     pub(crate) fn damaged(error: &dyn std::error::Error) -> Self {
@@ -206,5 +213,13 @@ mod tests {
     fn parameters_keep_their_numbers_and_other_dollars_stay() {
         let query = Query::new("UPDATE t SET a = $2, b = '$' WHERE c = $1 AND d = $12");
         assert_eq!(query.question_marks(), "UPDATE t SET a = ?2, b = '$' WHERE c = ?1 AND d = ?12");
+    }
+
+    #[test]
+    fn a_record_that_is_not_of_its_form_is_told_without_what_stands_in_it() {
+        let error = serde_json::from_str::<u8>("\"$2b$12$hash\"").unwrap_err();
+        assert!(error.to_string().contains("hash"), "serde would tell");
+        let Failure::Damaged(told) = Failure::unreadable("users", &["acme", "ana"], &error) else { panic!() };
+        assert!(!told.contains("hash") && told.contains("(acme, ana): it is not of its form at line 1"), "{told}");
     }
 }

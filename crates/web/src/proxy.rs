@@ -132,6 +132,9 @@ pub struct Origin {
 /// Why it can't be told where a request is from. All of them are the sender's fault: 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadForwarding {
+    /// There is no `Host` header in HTTP/1.1 (RFC 9112 §3.2).
+    #[error("no Host header")]
+    HostMissing,
     /// There are several `Host` headers (RFC 9112 §3.2).
     #[error("more than one Host header")]
     HostRepeated,

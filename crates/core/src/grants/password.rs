@@ -52,8 +52,8 @@ pub(crate) async fn prove(
     })
 }
 
-/// Every refusal of a user leaves at one time after the arrival, whatever its reason and whoever exists: at which moment, for what
-/// is refused later.
+/// The user, and when a refusal leaves for which something else is the reason: all leave at one time after the arrival, whatever
+/// their reason and whoever exists.
 async fn known_user(
     rules: &Rules,
     place: &Place,

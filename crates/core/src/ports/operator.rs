@@ -43,7 +43,7 @@ pub enum Edit {
     EndFamily {
         /// Its id.
         family: FamilyId,
-        /// Whose tokens its are, where that is known: no other API is told.
+        /// The API that its tokens are for, where that is known: no other one is told.
         api: Option<ApiName>,
         /// When the last of its tokens has expired at the latest.
         keep_until: UnixSeconds,

@@ -15,14 +15,14 @@ use std::{
 use ficha_core::ports::{BackupError, BackupStore, BoxFuture, Copied};
 use ficha_types::UnixSeconds;
 use rusqlite::{
-    Connection, OpenFlags,
+    Connection,
     backup::{Backup, StepResult},
     types::{ToSqlOutput, ValueRef},
 };
 
 use super::{
     SqliteStore,
-    connection::{Recipe, beside},
+    connection::{Recipe, beside, open},
     open::OpenFailure,
     restore,
 };
@@ -100,7 +100,7 @@ fn pages(recipe: &Recipe, part: &Path, copied: &Copied) -> Result<u64, BackupErr
     let source = recipe.reader().map_err(failed)?;
     source.control("BEGIN").map_err(failed)?;
     source.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-    let mut target = open(part).map_err(failed)?;
+    let mut target = unsynced(part).map_err(failed)?;
     let copying = Backup::new(&source.connection, &mut target).map_err(failed)?;
     loop {
         let step = copying.step(PAGES).map_err(failed)?;
@@ -126,7 +126,7 @@ fn finish(
     goes_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), BackupError> {
     let failed = |why: rusqlite::Error| damaged(why.into());
-    let raw = open(raw).map_err(failed)?;
+    let raw = unsynced(raw).map_err(failed)?;
     raw.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
     let note =
         "INSERT INTO notes (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -168,10 +168,10 @@ fn watched<T>(
     })
 }
 
-fn open(part: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection =
-        Connection::open_with_flags(part, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+/// A connection to what is made.
+fn unsynced(part: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = open(part)?;
     // It is synced once, at the end.
-    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")?;
+    connection.execute_batch("PRAGMA synchronous = OFF")?;
     Ok(connection)
 }

@@ -8,11 +8,11 @@ use std::{
 };
 
 use ficha_types::UnixSeconds;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::{
     backup::BACKUP_AT,
-    connection::beside,
+    connection::{beside, open},
     migrate,
     open::{OpenFailure, lock_alone},
 };
@@ -273,13 +273,6 @@ impl Drop for Restoring {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn open(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")?;
-    Ok(connection)
 }
 
 /// Carries the log into the database file; SQLite takes it away when nobody has the database open any more.

@@ -162,8 +162,8 @@ mod tests {
     const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
     #[derive(Debug)]
-    struct None;
-    impl Certificates for None {
+    struct NoCertificates;
+    impl Certificates for NoCertificates {
         fn look(&self) -> Result<Vec<Certificate>, String> {
             Ok(Vec::new())
         }
@@ -176,11 +176,17 @@ mod tests {
 
     fn listening(ops: &str) -> Listening {
         let ops = Some(ops.parse().unwrap());
-        Listening { https: vec![8443], http: Vec::new(), ops, behind_proxies: false, certificates: Arc::new(None) }
+        Listening {
+            https: vec![8443],
+            http: Vec::new(),
+            ops,
+            behind_proxies: false,
+            certificates: Arc::new(NoCertificates),
+        }
     }
 
     fn told(tell: impl FnOnce(&mut Findings)) -> Vec<(Severity, String)> {
-        let mut found = Findings { issuer: Option::None, all: Vec::new() };
+        let mut found = Findings { issuer: None, all: Vec::new() };
         tell(&mut found);
         found.all.into_iter().map(|f| (f.severity, f.what)).collect()
     }
@@ -213,14 +219,14 @@ mod tests {
 
     #[test]
     fn base_urls_that_nobody_can_call_are_told_unless_proxies_stand_before_them() {
-        let place = |url: &str| crate::records::Place { url: url.parse().unwrap(), dialect: Option::None };
+        let place = |url: &str| crate::records::Place { url: url.parse().unwrap(), dialect: None };
         let issuer = Issuer {
             name: "acme".parse().unwrap(),
             dialect: "standard".parse().unwrap(),
             places: ["https://auth.example.com:8443", "https://old.example.com/x", "https://10.0.0.1:*"]
                 .map(place)
                 .into(),
-            default_api: Option::None,
+            default_api: None,
             allow_loopback_http: false,
             rsa_bits: 2048,
             password_refusal_after_ms: 300,
